@@ -1,0 +1,3 @@
+"""A laboratory for BPF programs."""
+
+__version__ = "0.1.0"

@@ -1,0 +1,1 @@
+"""Facts of the kernel interface, as data. Nothing here does I/O."""

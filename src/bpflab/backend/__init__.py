@@ -1,0 +1,1 @@
+"""The one seam: what the library wants from a kernel, and what answers it."""

@@ -1,0 +1,154 @@
+"""What can go wrong, by condition.
+
+One root, `BpfError`. A child is named for the condition, not for the place that found it, and its
+text says what was given, what was expected and what to do. Errors that answer a system call carry
+the command, the errno and the arguments that mattered.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+class BpfError(Exception):
+    """Root of everything this library raises for a condition that its user can meet."""
+
+
+class ArgumentError(BpfError, ValueError):
+    """An argument has the wrong type, range or combination; nothing was sent to a kernel."""
+
+
+class ClosedError(BpfError):
+    """A Lab, map, program, link or consumer was used after it was closed."""
+
+
+class NotSupportedError(BpfError):
+    """This backend, kernel or machine cannot do what was asked, whatever the arguments."""
+
+
+class UnknownArchitectureError(NotSupportedError):
+    """No table of system call numbers and layouts covers this machine."""
+
+
+class UnknownHelperError(BpfError, LookupError):
+    """A helper's name or id is not in the helper table."""
+
+
+@dataclass(frozen=True, slots=True)
+class CallFailure:
+    """The facts of a failed system call, as every error that answers one carries them.
+
+    `command` is the command's name, `errno` a positive number, `name` its symbol such as `ENOENT`,
+    `arguments` the attr fields that matter, by name.
+    """
+
+    command: str
+    errno: int
+    name: str
+    meaning: str = ""
+    arguments: Mapping[str, object] = field(default_factory=dict)
+
+
+class SyscallError(BpfError):
+    """A call to the kernel (or to what stands in for it) failed.
+
+    Attributes: `failure` the facts (command, errno, arguments), `advice` one sentence or empty.
+    """
+
+    def __init__(self, text: str, failure: CallFailure, advice: str = "") -> None:
+        super().__init__(text if not advice else f"{text} {advice}")
+        self.failure = failure
+        self.advice = advice
+
+    @property
+    def errno(self) -> int:
+        """The positive errno of the answer."""
+        return self.failure.errno
+
+    @property
+    def command(self) -> str:
+        """The name of the command that failed, such as `MAP_CREATE`."""
+        return self.failure.command
+
+
+class NotPermittedError(SyscallError):
+    """The process lacks a capability, which the text names."""
+
+
+class OutOfMemoryError(SyscallError):
+    """The kernel could not find or account the memory (ENOMEM)."""
+
+
+class MapError(BpfError):
+    """A map could not do what was asked of it."""
+
+
+class MapKeyError(MapError, KeyError):
+    """The key is not in the map (ENOENT). Also a KeyError, as a mapping's user expects."""
+
+    def __str__(self) -> str:
+        return Exception.__str__(self)  # KeyError would show the repr of the sentence
+
+
+class MapKeyExistsError(MapError):
+    """The key is in the map already, and NOEXIST was asked for (EEXIST)."""
+
+
+class MapFullError(MapError):
+    """The map holds max_entries entries, or the index lies past its end (E2BIG)."""
+
+
+class MapBusyError(MapError):
+    """The map or element is in use, frozen or locked by somebody else (EBUSY)."""
+
+
+class MapTypeError(MapError, TypeError):
+    """The operation does not exist for this type of map."""
+
+
+class CodecError(BpfError, ValueError):
+    """A value does not fit the key or value type: its width, sign, length or field names."""
+
+
+class PinError(BpfError):
+    """A path could not be pinned or opened: no BPF file system, a name in use, another type."""
+
+
+class ProgramError(BpfError):
+    """A program could not be loaded, run or inspected."""
+
+
+class InputError(ProgramError, ValueError):
+    """What `run()` was given cannot be given to a program of this type; says why, in words."""
+
+
+class CannotRunError(ProgramError, NotSupportedError):
+    """Programs of this type cannot be run on demand here; says what to do instead."""
+
+
+class FaultError(ProgramError):
+    """The simulator stopped a program at an unsafe act; says which, where, and what it held."""
+
+
+class AssemblyError(BpfError):
+    """An instruction, label or text of a program is not valid; shows it as it was written."""
+
+
+class ObjectError(BpfError):
+    """A file is not a BPF object that can be loaded, or lacks the part that was asked for."""
+
+
+class BtfError(ObjectError):
+    """BTF data is malformed, or lacks the type that was asked for."""
+
+
+class CompileError(BpfError):
+    """The C compiler refused a source; the text is the compiler's own message."""
+
+
+class AttachError(BpfError):
+    """A program could not be attached to a hook."""

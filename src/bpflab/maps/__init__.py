@@ -1,0 +1,1 @@
+"""Maps as Python mappings, and the codecs between their bytes and values."""

@@ -1,0 +1,1 @@
+"""Programs from a compiler: ELF objects, BTF, and the specs they yield."""

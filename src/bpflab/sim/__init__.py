@@ -1,0 +1,1 @@
+"""A BPF kernel in Python: maps, programs, helpers, contexts, clock."""
