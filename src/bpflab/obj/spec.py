@@ -1,0 +1,213 @@
+"""What an object file says, before anything is loaded.
+
+The contract with the loader, which turns a spec into live maps and programs in this order:
+
+1. load `ObjectSpec.btf` (BTF_LOAD), if there is some;
+2. create every map (inner maps first, an `inner` spec being the template of its outer map), write
+   `data` to key 0 of data maps and freeze those that say `frozen`;
+3. for each program with `autoload`, write the map's fd into the imm of the instruction that each
+   relocation names (`patch_imm` in `bpflab.obj.insns`), then PROG_LOAD;
+4. fill `MapSpec.values`, now that the maps and programs they name have fds.
+
+Everything else of linking is done when a spec is read: subprograms stand behind their program, calls
+have their offsets, and instructions that load a map have their src_reg and offset in place.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from dataclasses import dataclass, field
+from enum import IntEnum, StrEnum
+from typing import TYPE_CHECKING, Literal, TypeVar
+
+from bpflab.errors import ObjectError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from bpflab.abi.attach_types import AttachType
+    from bpflab.abi.map_types import MapType
+    from bpflab.abi.prog_types import ProgType
+
+ByteOrder = Literal["little", "big"]
+_Entry = TypeVar("_Entry")
+
+
+class Pinning(IntEnum):
+    """Where a map is pinned when it is created (`enum libbpf_pin_type` of bpf_helpers.h)."""
+
+    NONE = 0
+    BY_NAME = 1
+
+
+class RelocationKind(StrEnum):
+    """What a loader writes into the instruction that a relocation names."""
+
+    MAP_FD = "map_fd"
+    """imm = fd of the map `symbol` (src_reg is BPF_PSEUDO_MAP_FD already)."""
+    MAP_VALUE = "map_value"
+    """imm = fd of the map `symbol`; the second slot's imm holds `offset` already."""
+
+
+@dataclass(frozen=True, slots=True)
+class Relocation:
+    """One thing that only a loader knows.
+
+    `insn` counts 8-byte slots from the start of the program; `symbol` names a map of the object;
+    `offset` is a byte offset into the map's value (0 for the map itself).
+    """
+
+    insn: int
+    kind: RelocationKind
+    symbol: str
+    offset: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class SourceLine:
+    """The source of the instructions from `insn` on, up to the next SourceLine.
+
+    `file` is as the compiler recorded it, `line` and `column` count from 1 (0: unknown), `text` is
+    the line itself, or empty.
+    """
+
+    insn: int
+    file: str
+    line: int
+    column: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class FunctionSpec:
+    """A function inside a program: its name, its first slot, and its BTF type id (0: none)."""
+
+    name: str
+    insn: int
+    type_id: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Variable:
+    """A variable in a data map: byte offset and size within the value; BTF type id (0: unknown)."""
+
+    name: str
+    offset: int
+    size: int
+    type_id: int = 0
+
+
+@dataclass(slots=True)
+class MapSpec:
+    """A map as its definition says; sizes, flags and data may be changed until it is created.
+
+    `name` is what the program's source calls it, or the section for a data map (`.rodata`);
+    `kernel_name` is what MAP_CREATE gets: at most 15 characters. `max_entries` 0 in a
+    PERF_EVENT_ARRAY means one for each possible CPU. `values` initialises slots by index with the name
+    of a map (map of maps) or a program (PROG_ARRAY) of this object. `btf_key_type_id` and
+    `btf_value_type_id` (0: none) serve codecs for every map; the kernel takes them for some map types
+    only, see `create_type_ids`. A data map has its content in `data` (its length is `value_size`).
+    """
+
+    name: str
+    type: MapType
+    key_size: int
+    value_size: int
+    max_entries: int
+    flags: int = 0
+    numa_node: int = 0
+    map_extra: int = 0
+    pinning: Pinning = Pinning.NONE
+    inner: MapSpec | None = None
+    values: dict[int, str] = field(default_factory=dict)
+    btf_key_type_id: int = 0
+    btf_value_type_id: int = 0
+    data: bytearray | None = None
+    frozen: bool = False
+    variables: Mapping[str, Variable] = field(default_factory=dict)
+    kernel_name: str = ""
+
+    def __post_init__(self) -> None:
+        if not self.kernel_name:
+            self.kernel_name = self.name[:15]
+
+    @property
+    def create_type_ids(self) -> tuple[int, int]:
+        """The BTF ids of key and value that MAP_CREATE accepts for this type of map, else (0, 0)."""
+        from bpflab.abi.map_btf import WITHOUT_BTF
+
+        return (0, 0) if self.type in WITHOUT_BTF else (self.btf_key_type_id, self.btf_value_type_id)
+
+
+@dataclass(frozen=True, slots=True)
+class ProgramSpec:
+    """One program, its subprograms behind it, ready but for what `relocations` name.
+
+    `insns` is in the object's byte order. `type` is UNSPEC if libbpf's section names do not cover
+    `section` (`bpflab.abi.sections` explains why, in words). `attach_to` is what follows the slash of
+    the section: a kernel function, tracepoint, LSM hook or `binary:symbol`. `func_info` and
+    `line_info` are records for PROG_LOAD, of the given sizes, with offsets into this program.
+    """
+
+    name: str
+    section: str
+    type: ProgType
+    attach_type: AttachType | None
+    attach_to: str | None
+    insns: bytes
+    license: str
+    relocations: tuple[Relocation, ...] = ()
+    sleepable: bool = False
+    xdp_frags: bool = False
+    autoload: bool = True
+    func_info: bytes = b""
+    func_info_rec_size: int = 8
+    line_info: bytes = b""
+    line_info_rec_size: int = 16
+    functions: tuple[FunctionSpec, ...] = ()
+    lines: tuple[SourceLine, ...] = ()
+
+    def line_at(self, insn: int) -> SourceLine | None:
+        """Find the source line that produced a slot, or None where the compiler gave no line."""
+        found = bisect_right(self.lines, insn, key=lambda line: line.insn)
+        return self.lines[found - 1] if found else None
+
+    def function_at(self, insn: int) -> FunctionSpec | None:
+        """Find the function that a slot belongs to."""
+        found = bisect_right(self.functions, insn, key=lambda function: function.insn)
+        return self.functions[found - 1] if found else None
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectSpec:
+    """A whole object: its maps and programs by name, in the order of the file.
+
+    `btf` is the object's BTF, made fit for BTF_LOAD; `version` the number of its `version` section.
+    """
+
+    name: str
+    maps: dict[str, MapSpec]
+    programs: dict[str, ProgramSpec]
+    license: str
+    btf: bytes | None
+    byteorder: ByteOrder
+    version: int = 0
+    path: str | None = None
+
+    def map(self, name: str) -> MapSpec:
+        """Look up a map by name; ObjectError lists the names there are."""
+        return _named(self.maps, name, "map", self)
+
+    def program(self, name: str) -> ProgramSpec:
+        """Look up a program by name; ObjectError lists the names there are."""
+        return _named(self.programs, name, "program", self)
+
+
+def _named(entries: Mapping[str, _Entry], name: str, noun: str, spec: ObjectSpec) -> _Entry:
+    if name not in entries:
+        raise ObjectError(f"{spec.path or spec.name} has no {noun} {name!r}; it has {_listed(entries)}.")
+    return entries[name]
+
+
+def _listed(names: Iterable[str]) -> str:
+    return ", ".join(sorted(names)) or "none"
