@@ -7,11 +7,16 @@ the command, the errno and the arguments that mattered.
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
+
+EINTR: Final = 4
+EAGAIN: Final = 11
+EBUSY: Final = 16
 
 
 class BpfError(Exception):
@@ -152,3 +157,26 @@ class CompileError(BpfError):
 
 class AttachError(BpfError):
     """A program could not be attached to a hook."""
+
+
+@dataclass(frozen=True, slots=True)
+class RetryPolicy:
+    """How often a transient error is tried again, and how long to wait before it.
+
+    EINTR is tried again at once; EAGAIN and EBUSY after `delay` seconds, doubled each time. `times` counts
+    the further tries; 0 turns it off.
+    """
+
+    times: int = 3
+    delay: float = 0.001
+
+    def run(self, call: Callable[[], int], errno: Callable[[], int]) -> int:
+        """Call until the answer is no transient error or the tries are used up; the last answer."""
+        answer = call()
+        for attempt in range(self.times):
+            if answer >= 0 or errno() not in {EINTR, EAGAIN, EBUSY}:
+                break
+            if errno() != EINTR:
+                time.sleep(self.delay * 2**attempt)
+            answer = call()
+        return answer

@@ -1,0 +1,82 @@
+"""The protocol of a backend: everything that the library wants from a kernel.
+
+`bpf()` takes the attr bytes exactly as bpf(2) does, by address, so that a test on any backend exercises
+the packing that the running kernel will see. It answers as libc does, with -1 and an errno, because a
+missing key is no exception on the cheap path; `bpflab.backend.call` turns answers into errors.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
+
+if TYPE_CHECKING:
+    import ctypes
+    from collections.abc import Callable, Sequence
+
+
+class MappedMemory(Protocol):
+    """Memory shared with the kernel: give it to `memoryview()`; close it when the views are released."""
+
+    def __buffer__(self, flags: int, /) -> memoryview: ...
+
+    def __len__(self) -> int: ...
+
+    def close(self) -> None:
+        """Unmap. BufferError while views of it are alive."""
+
+
+@runtime_checkable
+class Backend(Protocol):
+    """What answers for the kernel. Errors of the calls beside `bpf` are OSError with the errno."""
+
+    name: str
+    """One word for reports: `kernel`, `sim`, `mock`, ..."""
+
+    @property
+    def bpf(self) -> Callable[[int, ctypes.c_void_p, int], int]:
+        """Call bpf(2): command, address of the attr, its exact size. A nonnegative answer, or -1 with errno().
+
+        Pointers inside the attr are addresses in this process, whichever the backend.
+        """
+
+    def errno(self) -> int:
+        """Return the errno of this thread's last call of `bpf` that answered -1."""
+
+    def close(self, fd: int) -> None:
+        """Close a file descriptor that this backend gave."""
+
+    def dup(self, fd: int) -> int:
+        """Return a second descriptor of the same object."""
+
+    def mmap(self, fd: int, length: int, *, writable: bool, offset: int = 0) -> MappedMemory:
+        """Map `length` bytes of a map (array, ring buffer, arena) from `offset`, shared."""
+
+    def poll(self, fds: Sequence[int], timeout: float | None) -> list[int]:
+        """Wait until any of the descriptors is readable; those that are. Seconds; None waits for ever."""
+
+    def perf_event_open(self, attr: bytes, pid: int, cpu: int, group_fd: int, flags: int) -> int:
+        """Open a perf event; `attr` is `struct perf_event_attr`."""
+
+    def ioctl(self, fd: int, request: int, argument: int) -> int:
+        """Control a descriptor that this backend gave, such as a perf event's PERF_EVENT_IOC_ENABLE."""
+
+    def fence(self) -> None:
+        """Order this thread's loads against the kernel's stores (a barrier on every CPU that runs it)."""
+
+    def mount_bpf_fs(self) -> str:
+        """Mount a BPF file system that nobody else sees and return its root; it goes when the backend closes."""
+
+    def shutdown(self) -> None:
+        """Release what the backend itself holds; descriptors given out are their owner's."""
+
+    @property
+    def possible_cpus(self) -> int:
+        """How many CPUs the kernel can ever have: the number of values of a per-CPU map."""
+
+    @property
+    def release(self) -> tuple[int, int, int]:
+        """The kernel's version, such as (6, 18, 44)."""
+
+    @property
+    def byteorder(self) -> str:
+        """`little` or `big`: the order of integers in maps, packets' host fields and instructions."""

@@ -1,0 +1,159 @@
+"""A Lab: one backend and everything opened in it."""
+
+from __future__ import annotations
+
+import contextlib
+from typing import TYPE_CHECKING, Protocol, TypeVar
+
+from bpflab.backend.call import DEFAULT_RETRY, Caller
+from bpflab.backend.select import open_backend
+from bpflab.errors import ClosedError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from pathlib import Path
+    from types import TracebackType
+    from typing import Any, Self
+
+    from bpflab.abi.flags import MapFlag
+    from bpflab.abi.map_types import MapType
+    from bpflab.abi.prog_types import ProgType
+    from bpflab.backend.base import Backend
+    from bpflab.errors import RetryPolicy
+    from bpflab.maps.base import Map
+    from bpflab.obj.spec import ObjectSpec
+    from bpflab.objects import LoadedObject
+    from bpflab.programs.program import Program
+
+
+class Closable(Protocol):
+    """Something that a Lab can own. Closing twice is fine."""
+
+    def close(self) -> None:
+        """Release what it holds."""
+
+
+ClosableT = TypeVar("ClosableT", bound=Closable)
+
+
+class Lab:
+    """One backend and everything opened in it: maps, programs, links, consumers.
+
+    `backend` is a name (`kernel`, `sim`, or `auto`: the kernel where it can be used, else the
+    simulator) or a Backend. Used as a context manager, a Lab closes all it owns in the reverse of the order
+    of opening. `retry` says how transient errors of the kernel are tried again.
+    """
+
+    def __init__(self, backend: str | Backend = "auto", *, retry: RetryPolicy = DEFAULT_RETRY) -> None:
+        self.backend = open_backend(backend)
+        self.call = Caller(self.backend, retry)
+        self.maps: dict[str, Map[Any, Any]] = {}
+        self._owned: list[Closable] = []
+        self._closed = False
+
+    def map(
+        self,
+        type: MapType | str,  # noqa: A002 - the field's own word for it, used by keyword
+        *,
+        key: object = None,
+        value: object = None,
+        max_entries: int | None = None,
+        flags: MapFlag | int = 0,
+        name: str = "",
+        pin: str | Path | None = None,
+        numa_node: int | None = None,
+        inner: object = None,
+        btf: object = None,
+        map_extra: int = 0,
+    ) -> Map[Any, Any]:
+        """Create a map; `bpflab.maps.create.create_map` documents each argument and the errors."""
+        from bpflab.maps.create import create_map
+
+        self.check_open()
+        return create_map(
+            self,
+            type,
+            key=key,
+            value=value,
+            max_entries=max_entries,
+            flags=flags,
+            name=name,
+            pin=pin,
+            numa_node=numa_node,
+            inner=inner,
+            btf=btf,
+            map_extra=map_extra,
+        )
+
+    def program(
+        self,
+        code: object,
+        *,
+        type: ProgType | str = "xdp",  # noqa: A002 - the field's own word for it, used by keyword
+        name: str = "",
+        license: str = "GPL",  # noqa: A002 - as above
+        **options: Any,  # noqa: ANN401 - typed and checked by load_program
+    ) -> Program:
+        """Load a program from instruction bytes, assembler text or instructions; see `programs.load`."""
+        from bpflab.programs.load import load_program
+
+        self.check_open()
+        return load_program(self, code, type=type, name=name, license=license, **options)
+
+    def load(
+        self,
+        source: str | Path | bytes | ObjectSpec,
+        *,
+        programs: Iterable[str] | None = None,
+        rodata: Mapping[str, object] | None = None,
+    ) -> LoadedObject:
+        """Load a C source, an object file, its bytes or a spec; see `bpflab.objects.load_object`."""
+        from bpflab.objects import load_object
+
+        self.check_open()
+        return load_object(self, source, programs=programs, rodata=rodata)
+
+    def own(self, resource: ClosableT) -> ClosableT:
+        """Close this when the Lab closes, before everything that was opened earlier."""
+        self._owned.append(resource)
+        return resource
+
+    def disown(self, resource: Closable) -> None:
+        """Forget a resource that was closed on its own; unknown ones are ignored."""
+        with contextlib.suppress(ValueError):
+            self._owned.remove(resource)
+
+    @property
+    def closed(self) -> bool:
+        """Whether `close()` was called."""
+        return self._closed
+
+    def check_open(self) -> None:
+        """Raise ClosedError when the Lab is closed."""
+        if self._closed:
+            raise ClosedError("This Lab is closed, and all that was opened in it; open another Lab.")
+
+    def close(self) -> None:
+        """Close all that the Lab owns, newest first; every close is tried, and the errors are raised together."""
+        if self._closed:
+            return
+        self._closed = True
+        with contextlib.ExitStack() as stack:
+            stack.callback(self.backend.shutdown)
+            for resource in self._owned:
+                stack.callback(resource.close)
+            self._owned.clear()
+            self.maps.clear()
+
+    def __enter__(self) -> Self:
+        self.check_open()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        state = "closed" if self._closed else f"{len(self._owned)} open"
+        return f"<Lab on {self.backend.name}, {state}>"
