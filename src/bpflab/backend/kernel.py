@@ -150,6 +150,6 @@ def parse_cpu_list(text: str) -> int:
 
 def parse_release(text: str) -> tuple[int, int, int]:
     """Read `6.18.44-cloud` as (6, 18, 44); parts that are missing are 0."""
-    numbers = re.findall(r"\d+", text.split("-")[0])[:3]
+    numbers = re.findall(r"\d+", text.split("-", maxsplit=1)[0])[:3]
     major, minor, patch = (*map(int, numbers), 0, 0, 0)[:3]
     return major, minor, patch
