@@ -1,0 +1,200 @@
+"""Linux's error numbers: name and meaning, whatever system this runs on.
+
+Numbers are from asm-generic/errno-base.h, asm-generic/errno.h and, from 512 on, linux/errno.h. The
+architectures in `architectures` all use these. Numbers from 512 on are meant for the inside of the
+kernel, but bpf(2) and programs' return values let some of them out, ENOTSUPP above all.
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum
+from typing import Self
+
+
+class Errno(IntEnum):
+    """An error number; `meaning` says in a few words what it is about."""
+
+    meaning: str
+
+    def __new__(cls, value: int, meaning: str = "") -> Self:
+        """Make a member from its number and meaning."""
+        member = int.__new__(cls, value)
+        member._value_ = value
+        member.meaning = meaning
+        return member
+
+    EPERM = 1, "the caller lacks a privilege"
+    ENOENT = 2, "there is no such file, entry or key"
+    ESRCH = 3, "there is no such process or thread"
+    EINTR = 4, "a signal interrupted the call"
+    EIO = 5, "input or output failed"
+    ENXIO = 6, "there is no such device or address"
+    E2BIG = 7, "too long, too many or past the end"
+    ENOEXEC = 8, "not an executable of a known format"
+    EBADF = 9, "the file descriptor is not open, or not for this"
+    ECHILD = 10, "there is no child process"
+    EAGAIN = 11, "not now, try again"
+    ENOMEM = 12, "not enough memory"
+    EACCES = 13, "access is not allowed"
+    EFAULT = 14, "the address is not valid"
+    ENOTBLK = 15, "a block device is required"
+    EBUSY = 16, "in use"
+    EEXIST = 17, "exists already"
+    EXDEV = 18, "the two ends are on different devices"
+    ENODEV = 19, "there is no such device"
+    ENOTDIR = 20, "not a directory"
+    EISDIR = 21, "is a directory"
+    EINVAL = 22, "an argument is not valid"
+    ENFILE = 23, "too many open files in the system"
+    EMFILE = 24, "too many open files in the process"
+    ENOTTY = 25, "the ioctl does not exist for this file"
+    ETXTBSY = 26, "the program file is being run"
+    EFBIG = 27, "the file would be too large"
+    ENOSPC = 28, "no space is left"
+    ESPIPE = 29, "the file has no position"
+    EROFS = 30, "the file system is read-only"
+    EMLINK = 31, "too many links"
+    EPIPE = 32, "nobody reads from the pipe"
+    EDOM = 33, "outside the domain of the function"
+    ERANGE = 34, "the result or number is out of range"
+    EDEADLK = 35, "waiting would never end"
+    EDEADLOCK = 35, "waiting would never end"
+    ENAMETOOLONG = 36, "the name is too long"
+    ENOLCK = 37, "no locks are left"
+    ENOSYS = 38, "the kernel has no such call"
+    ENOTEMPTY = 39, "the directory is not empty"
+    ELOOP = 40, "too many symbolic links, or a loop"
+    EWOULDBLOCK = 11, "not now, try again"
+    ENOMSG = 42, "there is no message of that type"
+    EIDRM = 43, "the identifier was removed"
+    ECHRNG = 44, "the channel number is out of range"
+    EL2NSYNC = 45, "level 2 is not synchronised"
+    EL3HLT = 46, "level 3 is halted"
+    EL3RST = 47, "level 3 was reset"
+    ELNRNG = 48, "the link number is out of range"
+    EUNATCH = 49, "no protocol driver is attached"
+    ENOCSI = 50, "no CSI structure is left"
+    EL2HLT = 51, "level 2 is halted"
+    EBADE = 52, "the exchange is not valid"
+    EBADR = 53, "the request descriptor is not valid"
+    EXFULL = 54, "the exchange is full"
+    ENOANO = 55, "there is no anode"
+    EBADRQC = 56, "the request code is not valid"
+    EBADSLT = 57, "the slot is not valid"
+    EBFONT = 59, "the font file is malformed"
+    ENOSTR = 60, "not a stream"
+    ENODATA = 61, "there is no data"
+    ETIME = 62, "the timer expired"
+    ENOSR = 63, "no stream resources are left"
+    ENONET = 64, "the machine is not on the network"
+    ENOPKG = 65, "the package is not installed"
+    EREMOTE = 66, "the object is remote"
+    ENOLINK = 67, "the link was cut"
+    EADV = 68, "advertising failed"
+    ESRMNT = 69, "srmount failed"
+    ECOMM = 70, "sending failed"
+    EPROTO = 71, "the protocol was broken"
+    EMULTIHOP = 72, "more than one hop was tried"
+    EDOTDOT = 73, "an error of the remote file system"
+    EBADMSG = 74, "the message is malformed"
+    EFSBADCRC = 74, "the message is malformed"
+    EOVERFLOW = 75, "the value does not fit its type"
+    ENOTUNIQ = 76, "the name is not unique on the network"
+    EBADFD = 77, "the file descriptor is in a bad state"
+    EREMCHG = 78, "the remote address changed"
+    ELIBACC = 79, "a shared library cannot be reached"
+    ELIBBAD = 80, "a shared library is damaged"
+    ELIBSCN = 81, "the .lib section is damaged"
+    ELIBMAX = 82, "too many shared libraries"
+    ELIBEXEC = 83, "a shared library cannot be run"
+    EILSEQ = 84, "the byte sequence is not valid"
+    ERESTART = 85, "the call should be started again"
+    ESTRPIPE = 86, "the pipe of the stream failed"
+    EUSERS = 87, "too many users"
+    ENOTSOCK = 88, "not a socket"
+    EDESTADDRREQ = 89, "a destination address is needed"
+    EMSGSIZE = 90, "the message is too long"
+    EPROTOTYPE = 91, "the protocol is wrong for the socket"
+    ENOPROTOOPT = 92, "the protocol has no such option"
+    EPROTONOSUPPORT = 93, "the protocol is not supported"
+    ESOCKTNOSUPPORT = 94, "the type of socket is not supported"
+    EOPNOTSUPP = 95, "the operation is not supported"
+    ENOTSUP = 95, "the operation is not supported"
+    EPFNOSUPPORT = 96, "the protocol family is not supported"
+    EAFNOSUPPORT = 97, "the address family is not supported"
+    EADDRINUSE = 98, "the address is in use"
+    EADDRNOTAVAIL = 99, "the address is not one of this machine"
+    ENETDOWN = 100, "the network is down"
+    ENETUNREACH = 101, "the network cannot be reached"
+    ENETRESET = 102, "the network dropped the connection"
+    ECONNABORTED = 103, "the connection was given up here"
+    ECONNRESET = 104, "the other end reset the connection"
+    ENOBUFS = 105, "no buffer space is left"
+    EISCONN = 106, "the socket is connected"
+    ENOTCONN = 107, "the socket is not connected"
+    ESHUTDOWN = 108, "the socket was shut down"
+    ETOOMANYREFS = 109, "too many references"
+    ETIMEDOUT = 110, "the time ran out"
+    ECONNREFUSED = 111, "nobody listens there"
+    EHOSTDOWN = 112, "the host is down"
+    EHOSTUNREACH = 113, "there is no route to the host"
+    EALREADY = 114, "the same operation is under way"
+    EINPROGRESS = 115, "the operation is under way"
+    ESTALE = 116, "the file handle is out of date"
+    EUCLEAN = 117, "the structure needs cleaning"
+    EFSCORRUPTED = 117, "the structure needs cleaning"
+    ENOTNAM = 118, "not a XENIX named type file"
+    ENAVAIL = 119, "there are no XENIX semaphores"
+    EISNAM = 120, "is a named type file"
+    EREMOTEIO = 121, "input or output failed at the other end"
+    EDQUOT = 122, "the quota is used up"
+    ENOMEDIUM = 123, "there is no medium in the drive"
+    EMEDIUMTYPE = 124, "the medium is of the wrong type"
+    ECANCELED = 125, "the operation was cancelled"
+    ENOKEY = 126, "the key is not there"
+    EKEYEXPIRED = 127, "the key has expired"
+    EKEYREVOKED = 128, "the key was revoked"
+    EKEYREJECTED = 129, "the key was rejected"
+    EOWNERDEAD = 130, "the owner died"
+    ENOTRECOVERABLE = 131, "the state cannot be recovered"
+    ERFKILL = 132, "the radio is switched off"
+    EHWPOISON = 133, "the memory page has a hardware error"
+    EFTYPE = 134, "the file is of the wrong type"
+    ERESTARTSYS = 512, "restart the call after the signal"
+    ERESTARTNOINTR = 513, "restart the call whatever the signal"
+    ERESTARTNOHAND = 514, "restart the call if the signal has no handler"
+    ENOIOCTLCMD = 515, "there is no such ioctl"
+    ERESTART_RESTARTBLOCK = 516, "restart by restart_syscall"
+    EPROBE_DEFER = 517, "the driver asks to be probed later"
+    EOPENSTALE = 518, "opening found a handle out of date"
+    ENOPARAM = 519, "the parameter is not supported"
+    EBADHANDLE = 521, "the NFS file handle is not valid"
+    ENOTSYNC = 522, "an update does not match what is there"
+    EBADCOOKIE = 523, "the cookie is out of date"
+    ENOTSUPP = 524, "the operation is not supported (kernel-internal number)"
+    ETOOSMALL = 525, "the buffer or request is too small"
+    ESERVERFAULT = 526, "the server failed in an unknown way"
+    EBADTYPE = 527, "the server does not know the type"
+    EJUKEBOX = 528, "the request will take long"
+    EIOCBQUEUED = 529, "the request is queued"
+    ERECALLCONFLICT = 530, "conflicts with a recalled state"
+    ENOGRACE = 531, "the NFS server refuses to reclaim"
+
+
+def _member(number: int) -> Errno | None:
+    try:
+        return Errno(abs(number))
+    except ValueError:
+        return None
+
+
+def errno_name(number: int) -> str:
+    """Name an error number, such as ENOENT; its sign does not matter. `errno 999` if it has no name."""
+    member = _member(number)
+    return f"errno {abs(number)}" if member is None else member.name
+
+
+def errno_meaning(number: int) -> str:
+    """Say in a few words what an error number is about; its sign does not matter. Empty if unknown."""
+    member = _member(number)
+    return "" if member is None else member.meaning
