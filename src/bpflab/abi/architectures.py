@@ -18,19 +18,36 @@ if TYPE_CHECKING:
 
 Library = TypeVar("Library")
 
-_NAMES = (
-    "bpf perf_event_open mmap munmap membarrier ioctl close dup dup3 fcntl poll ppoll epoll_create1 epoll_ctl "
-    "epoll_pwait read write socket setsockopt eventfd2 getcpu gettid unshare setns capget prctl memfd_create"
-)
-_GENERIC = "280 241 222 215 283 29 57 23 24 25 - 73 20 21 22 63 64 198 208 19 168 178 97 268 90 167 279"
-_NUMBERS = {
-    "x86_64": ("321 298 9 11 324 16 3 32 292 72 7 271 291 233 281 0 1 41 54 290 309 186 272 308 125 157 319"),
-    "arm64": _GENERIC,
-    "riscv64": _GENERIC,
-    "s390x": ("351 331 90 91 356 54 6 41 326 55 168 302 327 250 312 3 4 359 366 323 311 236 303 339 184 172 350"),
-    "ppc64le": ("361 319 90 91 365 54 6 41 316 55 167 281 315 237 303 3 4 326 339 314 302 207 282 350 183 171 360"),
-    "armhf": ("386 364 192 91 389 54 6 41 358 55 168 336 357 251 346 3 4 281 294 356 345 224 337 375 184 172 385"),
-}
+_TABLE = """
+call             x86_64   arm64   s390x riscv64 ppc64le   armhf
+bpf                 321     280     351     280     361     386
+perf_event_open     298     241     331     241     319     364
+mmap                  9     222      90     222      90     192
+munmap               11     215      91     215      91      91
+membarrier          324     283     356     283     365     389
+ioctl                16      29      54      29      54      54
+close                 3      57       6      57       6       6
+dup                  32      23      41      23      41      41
+dup3                292      24     326      24     316     358
+fcntl                72      25      55      25      55      55
+poll                  7       -     168       -     167     168
+ppoll               271      73     302      73     281     336
+epoll_create1       291      20     327      20     315     357
+epoll_ctl           233      21     250      21     237     251
+epoll_pwait         281      22     312      22     303     346
+read                  0      63       3      63       3       3
+write                 1      64       4      64       4       4
+socket               41     198     359     198     326     281
+setsockopt           54     208     366     208     339     294
+eventfd2            290      19     323      19     314     356
+getcpu              309     168     311     168     302     345
+gettid              186     178     236     178     207     224
+unshare             272      97     303      97     282     337
+setns               308     268     339     268     350     375
+capget              125      90     184      90     183     184
+prctl               157     167     172     167     171     172
+memfd_create        319     279     350     279     360     385
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,9 +79,10 @@ class Architecture:
             ) from None
 
 
-def _syscalls(name: str) -> Mapping[str, int]:
-    pairs = zip(_NAMES.split(), _NUMBERS[name].split(), strict=True)
-    return MappingProxyType({call: int(number) for call, number in pairs if number != "-"})
+def _syscalls(architecture_name: str) -> Mapping[str, int]:
+    heading, *rows = (line.split() for line in _TABLE.strip().splitlines())
+    column = heading.index(architecture_name)
+    return MappingProxyType({row[0]: int(row[column]) for row in rows if row[column] != "-"})
 
 
 def _architecture(
