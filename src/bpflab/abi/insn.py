@@ -176,3 +176,4 @@ EXIT: Final = InsnClass.JMP | JmpOp.EXIT
 JA: Final = InsnClass.JMP | JmpOp.JA
 GOTOL: Final = InsnClass.JMP32 | JmpOp.JA
 MAY_GOTO: Final = InsnClass.JMP | JmpOp.JCOND
+GOTOX: Final = InsnClass.JMP | JmpOp.JA | Source.X
