@@ -26,9 +26,7 @@ class Attr:
 
     __slots__ = ("_bytes", "_kept", "_view", "layout", "pointer", "size")
 
-    def __init__(
-        self, command: Command, values: Mapping[str, AttrValue], layout: Layout | None = None
-    ) -> None:
+    def __init__(self, command: Command, values: Mapping[str, AttrValue], layout: Layout | None = None) -> None:
         self.layout = layout or LAYOUTS[command]
         self.size = self.layout.size
         self._bytes = ctypes.create_string_buffer(self.size)

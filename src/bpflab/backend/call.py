@@ -58,9 +58,7 @@ def failure(command: Command, errno: int, values: dict[str, AttrValue]) -> CallF
     return CallFailure(command.name, errno, errno_name(errno), errno_meaning(errno), plain)
 
 
-def syscall_error(
-    command: Command, errno: int, values: dict[str, AttrValue], advice: str = ""
-) -> SyscallError:
+def syscall_error(command: Command, errno: int, values: dict[str, AttrValue], advice: str = "") -> SyscallError:
     """Build the error of a failed call, of the class that its errno asks for."""
     facts = failure(command, errno, values)
     given = ", ".join(f"{name}={value}" for name, value in facts.arguments.items())

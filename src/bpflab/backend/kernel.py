@@ -43,9 +43,9 @@ class KernelBackend:
                 f"This is {platform.system()}, which has no bpf(2); use the simulated kernel (--bpf=sim) here."
             )
         self.architecture = architecture or current()
-        self._libc = open_libc(self.architecture)
+        self._libc = open_libc(self.architecture, _open_with_errno)
         self._syscall = self._libc.syscall
-        self.bpf = functools.partial(self._syscall, self.architecture.syscalls["bpf"])
+        self.bpf = functools.partial(self._syscall, self.architecture.syscall("bpf"))
         self._mounts: list[int] = []
 
     def errno(self) -> int:
@@ -75,9 +75,7 @@ class KernelBackend:
     def perf_event_open(self, attr: bytes, pid: int, cpu: int, group_fd: int, flags: int) -> int:
         """perf_event_open(2)."""
         buffer = ctypes.create_string_buffer(attr, len(attr))
-        return self._checked(
-            "perf_event_open", ctypes.byref(buffer), pid, cpu, group_fd, ctypes.c_ulong(flags)
-        )
+        return self._checked("perf_event_open", ctypes.byref(buffer), pid, cpu, group_fd, ctypes.c_ulong(flags))
 
     def ioctl(self, fd: int, request: int, argument: int) -> int:
         """ioctl(2) with an integer or an address as its argument."""
@@ -101,7 +99,7 @@ class KernelBackend:
     @property
     def byteorder(self) -> str:
         """The byte order of this machine."""
-        return self.architecture.byteorder
+        return self.architecture.byte_order
 
     def mount_bpf_fs(self) -> str:
         """Mount a detached BPF file system (fsopen(2), fsmount(2)): no other process sees it.
@@ -135,11 +133,15 @@ class KernelBackend:
         self._checked("membarrier", MEMBARRIER_REGISTER_GLOBAL_EXPEDITED, 0, 0)
 
     def _checked(self, call: str, *arguments: object) -> int:
-        answer: int = self._syscall(self.architecture.syscalls[call], *arguments)
+        answer: int = self._syscall(self.architecture.syscall(call), *arguments)
         if answer < 0:
             number = ctypes.get_errno()
             raise OSError(number, os.strerror(number), call)
         return answer
+
+
+def _open_with_errno(name: str | None) -> ctypes.CDLL:
+    return ctypes.CDLL(name, use_errno=True)
 
 
 def parse_cpu_list(text: str) -> int:

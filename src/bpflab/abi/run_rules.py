@@ -1,0 +1,109 @@
+"""What PROG_TEST_RUN takes for each program type, and what to do for the types that it cannot run.
+
+Source: net/bpf/test_run.c and the types' `test_run` operations; the figures were measured on Linux 6.18 by
+running programs with every size, flag and context (a page of 4096 bytes).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Final
+
+from bpflab.abi.flags import RunFlag
+from bpflab.abi.prog_types import ProgType
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+ETH_HLEN: Final = 14
+IPV4_HLEN: Final = 20
+SKB_MAX_DATA: Final = 3712
+"""A page less the skb's head room (64) and shared info (320): what a test skb can hold."""
+XDP_MAX_DATA: Final = 73152
+"""What fits the first page behind its head room, and 17 fragments of a page."""
+XDP_HEADROOM: Final = 256
+XDP_MAX_META: Final = 216
+"""The head room less the 40 bytes that the kernel keeps for `struct xdp_frame`."""
+
+NO_FLAGS: Final = RunFlag(0)
+
+
+class Want(Enum):
+    """Whether an input is wanted."""
+
+    REQUIRED = "required"
+    OPTIONAL = "optional"
+    FORBIDDEN = "forbidden"
+
+
+@dataclass(frozen=True, slots=True)
+class RunRule:
+    """What a test run of a program type takes.
+
+    `min_data` and `max_data` bound the packet in bytes (both 0: no packet may be given); `max_ctx` bounds
+    contexts without a fixed layout; `repeat` says whether a count of runs is accepted; `flags` are those
+    allowed; `first_header` names what the packet starts with.
+    """
+
+    min_data: int = 0
+    max_data: int = 0
+    ctx: Want = Want.OPTIONAL
+    max_ctx: int = 0
+    repeat: bool = True
+    flags: RunFlag = NO_FLAGS
+    first_header: str = "Ethernet header"
+
+    @property
+    def takes_data(self) -> bool:
+        """Whether a packet is given to the program."""
+        return self.max_data > 0
+
+
+_SKB: Final = RunRule(ETH_HLEN, SKB_MAX_DATA, flags=RunFlag.SKB_CHECKSUM_COMPLETE)
+_RAW_TRACEPOINT: Final = RunRule(repeat=False, max_ctx=96, flags=RunFlag.RUN_ON_CPU)
+
+RULES: Final[Mapping[ProgType, RunRule]] = MappingProxyType(
+    {
+        ProgType.SOCKET_FILTER: _SKB,
+        ProgType.SCHED_CLS: _SKB,
+        ProgType.SCHED_ACT: _SKB,
+        ProgType.CGROUP_SKB: _SKB,
+        ProgType.LWT_IN: _SKB,
+        ProgType.LWT_OUT: _SKB,
+        ProgType.LWT_XMIT: _SKB,
+        ProgType.XDP: RunRule(ETH_HLEN, XDP_MAX_DATA, flags=RunFlag.XDP_LIVE_FRAMES),
+        ProgType.FLOW_DISSECTOR: RunRule(ETH_HLEN, 4096),
+        ProgType.NETFILTER: RunRule(IPV4_HLEN, SKB_MAX_DATA, first_header="IP header"),
+        ProgType.SK_LOOKUP: RunRule(ctx=Want.REQUIRED),
+        ProgType.RAW_TRACEPOINT: _RAW_TRACEPOINT,
+        ProgType.SYSCALL: RunRule(repeat=False, max_ctx=65535),
+        ProgType.TRACING: RunRule(ctx=Want.FORBIDDEN, repeat=False),
+        ProgType.STRUCT_OPS: RunRule(max_ctx=96, repeat=False),
+    }
+)
+"""The types that can be run, with what they take."""
+
+INSTEAD: Final[Mapping[ProgType, str]] = MappingProxyType(
+    {
+        ProgType.KPROBE: "attach it and call the probed function, or run the same code as a raw tracepoint program",
+        ProgType.TRACEPOINT: "attach it and provoke the event, or run the same code as a raw tracepoint program",
+        ProgType.RAW_TRACEPOINT_WRITABLE: "load it as a plain raw tracepoint program for the test",
+        ProgType.PERF_EVENT: "attach it to a perf event that fires",
+        ProgType.CGROUP_SOCK: "attach it to a cgroup and create a socket in it",
+        ProgType.CGROUP_SOCK_ADDR: "attach it to a cgroup and bind or connect a socket in it",
+        ProgType.CGROUP_DEVICE: "attach it to a cgroup and open a device in it",
+        ProgType.CGROUP_SYSCTL: "attach it to a cgroup and read or write a sysctl in it",
+        ProgType.CGROUP_SOCKOPT: "attach it to a cgroup and call getsockopt or setsockopt in it",
+        ProgType.SOCK_OPS: "attach it to a cgroup and make a TCP connection in it",
+        ProgType.SK_SKB: "attach it to a sockmap and send through a socket in it",
+        ProgType.SK_MSG: "attach it to a sockmap and send through a socket in it",
+        ProgType.SK_REUSEPORT: "attach it to a reuseport group and connect to it",
+        ProgType.LWT_SEG6LOCAL: "attach it to a seg6local route and send a packet over it",
+        ProgType.LIRC_MODE2: "attach it to an infrared receiver",
+        ProgType.LSM: "attach it and provoke the hook",
+        ProgType.EXT: "run the program that it extends",
+    }
+)
+"""What a test can do for a type that no kernel runs on demand."""

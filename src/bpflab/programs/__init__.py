@@ -1,0 +1,1 @@
+"""Programs: loaded, described, run, and refused with the verifier's words."""

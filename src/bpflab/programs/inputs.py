@@ -1,0 +1,114 @@
+"""The rules of PROG_TEST_RUN's input, said in words before the call; the kernel answers them all with EINVAL."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from bpflab.abi.context import run_layout_of
+from bpflab.abi.flags import RunFlag
+from bpflab.abi.run_rules import ETH_HLEN, INSTEAD, RULES, XDP_MAX_META, RunRule, Want
+from bpflab.contexts import AnyContext, RawContext, XdpMd, context_class
+from bpflab.errors import CannotRunError, InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from bpflab.abi.prog_types import ProgType
+
+
+def rule_of(prog_type: ProgType) -> RunRule:
+    """Return what a test run of this type takes; CannotRunError with what to do instead when there is none."""
+    rule = RULES.get(prog_type)
+    if rule is None:
+        instead = INSTEAD.get(prog_type, "test it through the hook it attaches to")
+        raise CannotRunError(f"The kernel cannot run {prog_type.name} programs on demand; {instead}.")
+    return rule
+
+
+def packet_bytes(data: object) -> bytes:
+    """Return the packet as bytes; scapy packets and everything else with `__bytes__` are converted."""
+    if isinstance(data, (bytes, bytearray, memoryview)):
+        return bytes(data)
+    convert: Callable[[], bytes] | None = getattr(data, "__bytes__", None)
+    if convert is None or isinstance(data, type):
+        raise InputError(f"The packet is a {type(data).__name__}; expected bytes or something that bytes() takes.")
+    return convert()
+
+
+def check_data(prog_type: ProgType, rule: RunRule, size: int) -> None:
+    """Check the packet's length against the rule; InputError in words."""
+    name = prog_type.name
+    if not rule.takes_data:
+        if size:
+            raise InputError(f"{name} programs take no packet, and {size} bytes were given; pass ctx only.")
+    elif size < rule.min_data:
+        raise InputError(
+            f"The packet has {size} bytes; a {name} program is run with at least the {rule.min_data} bytes "
+            f"of an {rule.first_header}."
+        )
+    elif size > rule.max_data:
+        raise InputError(f"The packet has {size} bytes; a {name} test run takes at most {rule.max_data}.")
+
+
+def check_options(prog_type: ProgType, rule: RunRule, *, repeat: int, flags: int, cpu: int | None, batch: int) -> None:
+    """Check the other numbers of a run; InputError in words."""
+    name = prog_type.name
+    if repeat < 1 or (repeat > 1 and not rule.repeat):
+        wanted = "a positive count" if rule.repeat else "1, as this type runs once a call"
+        raise InputError(f"repeat={repeat} for a {name} program; expected {wanted}.")
+    if flags & ~int(rule.flags):
+        allowed = rule.flags.name or "no flags"
+        raise InputError(f"flags={flags:#x} for a {name} program; expected {allowed}.")
+    if cpu is not None and not rule.flags & RunFlag.RUN_ON_CPU:
+        raise InputError(f"cpu={cpu} for a {name} program; only RAW_TRACEPOINT programs run on a chosen CPU.")
+    if batch and not flags & RunFlag.XDP_LIVE_FRAMES:
+        raise InputError(f"batch_size={batch} without flags=RunFlag.XDP_LIVE_FRAMES, which it belongs to.")
+
+
+def context_bytes(
+    prog_type: ProgType, rule: RunRule, ctx: AnyContext | bytes | None, size: int, byteorder: str
+) -> bytes | None:
+    """Return the context's bytes, checked against the type; None where none goes in."""
+    if ctx is None:
+        if rule.ctx is Want.REQUIRED:
+            raise InputError(f"{prog_type.name} programs are run with ctx={context_class(prog_type).__name__}(...).")
+        return None
+    if rule.ctx is Want.FORBIDDEN:
+        raise InputError(f"{prog_type.name} programs are run without ctx; the kernel makes their arguments itself.")
+    raw = _typed_bytes(prog_type, ctx, size, byteorder)
+    if run_layout_of(prog_type) is None or context_class(prog_type) is RawContext:
+        _check_raw(prog_type, rule, raw)
+    return raw
+
+
+def _typed_bytes(prog_type: ProgType, ctx: AnyContext | bytes, size: int, byteorder: str) -> bytes:
+    expected = context_class(prog_type)
+    if isinstance(ctx, (bytes, bytearray, memoryview)):
+        return bytes(ctx)
+    if not isinstance(ctx, expected):
+        raise InputError(
+            f"ctx is a {type(ctx).__name__}; {prog_type.name} programs take {expected.__name__}(...) or its bytes."
+        )
+    if isinstance(ctx, XdpMd):
+        ctx = _with_packet_end(ctx, size)
+    return ctx.to_bytes(byteorder)
+
+
+def _with_packet_end(ctx: XdpMd, size: int) -> XdpMd:
+    # The kernel wants data_end to be the packet's length in every context that is not all zero.
+    given = {name: getattr(ctx, name) for name in ("data", "ingress_ifindex", "rx_queue_index")}
+    meta = given["data"]
+    if meta > min(size - ETH_HLEN, XDP_MAX_META) or meta % 4:
+        raise InputError(
+            f"XdpMd(data={meta}) says that {meta} bytes at the front are metadata; expected a multiple of 4, at most "
+            f"{XDP_MAX_META}, that leaves an Ethernet header of the {size} bytes given."
+        )
+    if given["rx_queue_index"] and not given["ingress_ifindex"]:
+        raise InputError("XdpMd(rx_queue_index=...) needs ingress_ifindex, the interface that has the queue.")
+    return XdpMd(**given, data_end=size)
+
+
+def _check_raw(prog_type: ProgType, rule: RunRule, raw: bytes) -> None:
+    limit = rule.max_ctx or 96
+    if len(raw) > limit:
+        raise InputError(f"ctx has {len(raw)} bytes; a {prog_type.name} program is run with at most {limit}.")

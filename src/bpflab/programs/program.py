@@ -1,0 +1,89 @@
+"""A loaded program."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from bpflab.programs.info import ProgramInfo, program_info
+from bpflab.programs.run import Runner
+
+if TYPE_CHECKING:
+    from bpflab.abi.prog_types import ProgType
+    from bpflab.backend.descriptor import Descriptor
+    from bpflab.contexts import AnyContext
+    from bpflab.lab import Lab
+    from bpflab.obj.spec import ProgramSpec
+    from bpflab.programs.result import RunResult
+
+
+class Program:
+    """A program in a kernel: its name, type, and what can be done with it.
+
+    `insns` are the instruction bytes that were loaded, `spec` what its object said of it, or None.
+    """
+
+    def __init__(
+        self,
+        lab: Lab,
+        descriptor: Descriptor,
+        *,
+        type: ProgType,  # noqa: A002 - the field's own word for it
+        name: str,
+        insns: bytes,
+        spec: ProgramSpec | None = None,
+    ) -> None:
+        self.lab = lab
+        self.type = type
+        self.name = name
+        self.insns = insns
+        self.spec = spec
+        self.byteorder = lab.backend.byteorder
+        self.fileno = descriptor.fileno
+        self._descriptor = descriptor
+        self._runner: Runner | None = None
+
+    def run(
+        self,
+        data: object = b"",
+        ctx: AnyContext | bytes | None = None,
+        *,
+        repeat: int = 1,
+        flags: int = 0,
+        cpu: int | None = None,
+        batch_size: int | None = None,
+    ) -> RunResult:
+        """Run the program on a packet, by BPF_PROG_TEST_RUN, and return its verdict and what came out.
+
+        `data` is the packet from its Ethernet header on (from the IP header for NETFILTER), as bytes or anything
+        with `__bytes__`. `ctx` is a context of the program's type (`XdpMd`, `SkBuff`, ...) or its bytes. `repeat`
+        runs it so many times, each on the packet that the run before left, and reports the mean duration. `flags` are
+        RunFlag; `cpu` (RAW_TRACEPOINT) the CPU to run on; `batch_size` (XDP_LIVE_FRAMES) frames a batch.
+
+        InputError says what the kernel would answer with EINVAL; CannotRunError that no kernel runs the type.
+        """
+        runner = self._runner
+        if runner is None:
+            runner = self._runner = Runner(self.lab, self, self.type)
+        if type(data) is bytes and ctx is None and repeat == 1 and not (flags or cpu or batch_size):
+            result = runner.packet(data)
+            if result is not None:
+                return result
+        return runner.general(data, ctx, repeat=repeat, flags=flags, cpu=cpu, batch_size=batch_size)
+
+    @property
+    def info(self) -> ProgramInfo:
+        """What the kernel says of the program."""
+        return program_info(self.lab.call, self.fileno())
+
+    @property
+    def closed(self) -> bool:
+        """Whether the program was closed."""
+        return self._descriptor.closed
+
+    def close(self) -> None:
+        """Close the descriptor; the kernel frees the program when nothing else holds it."""
+        self._descriptor.close()
+        self.lab.disown(self._descriptor)
+
+    def __repr__(self) -> str:
+        return f"<{self.type.name} program {self.name!r}{', closed' if self.closed else ''}>"
