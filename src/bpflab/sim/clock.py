@@ -1,0 +1,83 @@
+"""The time and the chance of a simulated kernel: they stand still until the test moves them."""
+
+from __future__ import annotations
+
+import heapq
+import itertools
+import random
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
+
+from bpflab.errors import ArgumentError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+NANOSECONDS: Final = 1_000_000_000
+BOOT: Final = 1 * NANOSECONDS
+"""Time since boot when a simulated kernel starts, so that a program never sees time 0."""
+EPOCH: Final = 1_700_000_000 * NANOSECONDS
+"""The wall-clock time of boot, in nanoseconds since 1970."""
+
+
+@dataclass(order=True, slots=True)
+class Alarm:
+    """A function to call when the clock reaches `when` (nanoseconds since boot)."""
+
+    when: int
+    number: int
+    call: Callable[[], None] = field(compare=False)
+    cancelled: bool = field(default=False, compare=False)
+
+    def cancel(self) -> None:
+        """Do not call it."""
+        self.cancelled = True
+
+
+class Clock:
+    """Nanoseconds since boot. It is frozen: only `advance` moves it, and fires the alarms on its way."""
+
+    def __init__(self, now: int = BOOT, epoch: int = EPOCH) -> None:
+        self.now = now
+        self.epoch = epoch
+        self._alarms: list[Alarm] = []
+        self._numbers = itertools.count()
+
+    @property
+    def wall(self) -> int:
+        """Nanoseconds since 1970."""
+        return self.epoch + self.now
+
+    def advance(self, *, seconds: float = 0, nanoseconds: int = 0) -> None:
+        """Move time forward; alarms that fall due are called in order, each at its own time."""
+        step = round(seconds * NANOSECONDS) + nanoseconds
+        if step < 0:
+            raise ArgumentError(f"The clock was asked to advance by {step} ns; it runs forward only.")
+        end = self.now + step
+        while self._alarms and self._alarms[0].when <= end:
+            alarm = heapq.heappop(self._alarms)
+            self.now = max(self.now, alarm.when)
+            if not alarm.cancelled:
+                alarm.call()
+        self.now = end
+
+    def at(self, when: int, call: Callable[[], None]) -> Alarm:
+        """Call a function when the clock reaches `when`; one that is past is called at the next advance."""
+        alarm = Alarm(when, next(self._numbers), call)
+        heapq.heappush(self._alarms, alarm)
+        return alarm
+
+
+class Chance:
+    """The numbers behind get_prandom_u32 and random hash seeds: the same in every run, from a seed."""
+
+    def __init__(self, seed: int = 0) -> None:
+        self._random = random.Random(seed)
+
+    def seed(self, seed: int) -> None:
+        """Start the sequence that belongs to this seed."""
+        self._random.seed(seed)
+
+    def u32(self) -> int:
+        """Return the next 32 random bits."""
+        return self._random.getrandbits(32)

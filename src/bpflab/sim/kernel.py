@@ -1,0 +1,97 @@
+"""The simulated kernel: its objects, and the commands of bpf(2) sent to the functions that answer them."""
+
+from __future__ import annotations
+
+import sys
+import threading
+from dataclasses import dataclass
+from functools import cache
+from typing import TYPE_CHECKING, Literal
+
+from bpflab.abi.attr import LAYOUTS
+from bpflab.abi.commands import Command
+from bpflab.abi.errno import Errno
+from bpflab.sim import user
+from bpflab.sim.clock import Chance, Clock
+from bpflab.sim.commands import find_commands
+from bpflab.sim.files import FileTable
+from bpflab.sim.memory import Memory
+from bpflab.sim.objects import IdTable
+from bpflab.sim.refusal import Refusal
+from bpflab.sim.request import ATTR_SIZE, Decoder, Request, check_tail
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from bpflab.sim.maps.base import SimMap
+    from bpflab.sim.objects import KernelObject
+
+ByteOrder = Literal["little", "big"]
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """What a simulated kernel runs on: the number of CPUs, the byte order of programs and maps, its version."""
+
+    possible_cpus: int = 4
+    byteorder: ByteOrder = sys.byteorder
+    release: tuple[int, int, int] = (6, 18, 0)
+
+
+class SimKernel:
+    """One simulated kernel: every descriptor, object, region, and its clock.
+
+    `cpu` is the CPU that programs and system calls run on. Commands run one at a time, under `lock`.
+    """
+
+    def __init__(self, machine: Machine | None = None, *, seed: int = 0) -> None:
+        self.machine = machine or Machine()
+        self.memory = Memory(self.machine.byteorder)
+        self.clock = Clock()
+        self.random = Chance(seed)
+        self.cpu = 0
+        self.files = FileTable()
+        self.maps: IdTable[SimMap] = IdTable()
+        self.lock = threading.RLock()
+        self.wakeup = threading.Condition(self.lock)
+        self._commands = _table()
+
+    def command(self, command: int, address: int, size: int) -> int:
+        """Answer one call of bpf(2): nonnegative, or a negative errno."""
+        try:
+            with self.lock:
+                decoder, function = self._commands[command]
+                return function(self, Request(decoder, address, size))
+        except Refusal as refusal:
+            return -refusal.errno
+        except KeyError:
+            if command in self._commands:
+                raise
+            return _unknown(address, size)
+
+    def find(self, fd: int, kind: str) -> KernelObject:
+        """Return the object of a descriptor; EBADF for no descriptor, EINVAL for an object of another kind."""
+        target = self.files.get(fd).object
+        if target.kind != kind:
+            raise Refusal(Errno.EINVAL)
+        return target
+
+    def wake(self) -> None:
+        """Let those who poll look again."""
+        with self.wakeup:
+            self.wakeup.notify_all()
+
+
+@cache
+def _table() -> dict[int, tuple[Decoder, Callable[[SimKernel, Request], int]]]:
+    functions = find_commands()
+    return {command: (Decoder(LAYOUTS[command]), functions[command]) for command in Command if command in functions}
+
+
+def _unknown(address: int, size: int) -> int:
+    try:
+        check_tail(address, size)
+        user.read(address, min(size, ATTR_SIZE))
+    except Refusal as refusal:
+        return -refusal.errno
+    return -Errno.EINVAL

@@ -1,0 +1,143 @@
+"""What every map of the simulated kernel shares.
+
+A map has two faces. Programs call the operations that take and give addresses and small integers
+(`lookup`, `update`, `delete`, `push`, ...: 0 or a negative errno, as the helpers answer). The system
+call uses those that take and give bytes (`sys_*`) and may refuse. A type overrides what it supports;
+the defaults refuse as the running kernel does for a type without that operation.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar, Final
+
+from bpflab.abi.errno import Errno
+from bpflab.abi.flags import MapFlag, UpdateFlag
+from bpflab.sim.memory import RegionKind
+from bpflab.sim.objects import KernelObject
+from bpflab.sim.refusal import Refusal
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from bpflab.sim.kernel import SimKernel
+    from bpflab.sim.maps.spec import MapSpec
+    from bpflab.sim.memory import Region
+
+NOEXIST: Final = int(UpdateFlag.NOEXIST)
+EXIST: Final = int(UpdateFlag.EXIST)
+LOCK: Final = int(UpdateFlag.LOCK)
+"""Plain integers, because arithmetic with an IntFlag takes longer than a whole lookup."""
+
+
+class SimMap(KernelObject):
+    """A map: its spec, its place in the kernel, and operations that its type fills in."""
+
+    kind = "map"
+    batch: ClassVar[frozenset[str]] = frozenset()
+    """The batch commands of this type: `lookup`, `update`, `delete`, `lookup_and_delete`."""
+
+    def __init__(self, kernel: SimKernel, spec: MapSpec) -> None:
+        super().__init__()
+        self.kernel = kernel
+        self.spec = spec
+        self.frozen = False
+        self.type = spec.type
+        self.key_size = spec.key_size
+        self.value_size = spec.value_size
+        self.max_entries = spec.max_entries
+        self.byteorder = kernel.machine.byteorder
+        self._object: Region | None = None
+
+    @classmethod
+    def check(cls, spec: MapSpec) -> None:
+        """Refuse a spec that this type cannot be made from."""
+
+    @property
+    def user_value_size(self) -> int:
+        """Bytes of a value as the system call sees it: one value, or one for each CPU."""
+        return self.value_size
+
+    @property
+    def address(self) -> int:
+        """The address of the map itself, what a program passes to a helper: opaque."""
+        if self._object is None:
+            memory = self.kernel.memory
+            self._object = memory.add(RegionKind.MAP, bytearray(), name=self.spec.name, writable=False, owner=self)
+        return self._object.address
+
+    def add_region(self, data: bytearray | memoryview) -> Region:
+        """Give a value an address; programs may write to it unless the map is RDONLY_PROG."""
+        writable = not self.spec.flags & MapFlag.RDONLY_PROG
+        name = self.spec.name
+        return self.kernel.memory.add(RegionKind.MAP_VALUE, data, name=name, writable=writable, owner=self)
+
+    def free(self) -> None:
+        """Take the map out of the kernel's table and its values out of memory."""
+        self.kernel.maps.remove(self)
+        if self._object is not None:
+            self.kernel.memory.retire(self._object)
+
+    # What programs call.
+
+    def lookup(self, key: bytes) -> int:
+        """Return the address of the value, 0 when the key is not there."""
+        del key
+        return 0
+
+    def lookup_percpu(self, key: bytes, cpu: int) -> int:
+        """Return the address of one CPU's value, 0 when the key is not there or there is no such CPU."""
+        del key, cpu
+        return 0
+
+    def update(self, key: bytes, value: bytes, flags: int) -> int:
+        """Insert or replace: 0, or a negative errno."""
+        del key, value, flags
+        return -Errno.ENOTSUPP
+
+    def delete(self, key: bytes) -> int:
+        """Remove: 0, or a negative errno."""
+        del key
+        return -Errno.ENOTSUPP
+
+    def push(self, value: bytes, flags: int) -> int:
+        """Add a value to a map without keys: 0, or a negative errno."""
+        del value, flags
+        return -Errno.ENOTSUPP
+
+    def pop(self) -> bytes | None:
+        """Remove the next value of a map without keys; None when it is empty."""
+        return None
+
+    def peek(self, value: bytes) -> bytes | None:
+        """Return the next value of a map without keys, or `value` itself if a bloom filter may hold it; else None."""
+        del value
+        return None
+
+    def elements(self) -> Iterator[tuple[bytes, int]]:
+        """Every key with the address of its value, for for_each_map_elem; EOPNOTSUPP for other types."""
+        raise Refusal(Errno.EOPNOTSUPP)
+
+    # What the system call uses.
+
+    def sys_lookup(self, key: bytes, flags: int) -> bytes:
+        """Return the value as user space gets it; ENOENT."""
+        del key, flags
+        raise Refusal(Errno.ENOTSUPP)
+
+    def sys_update(self, key: bytes, value: bytes, flags: int) -> int:
+        """Insert or replace a value of `user_value_size` bytes."""
+        return self.update(key, value, flags)
+
+    def sys_delete(self, key: bytes) -> int:
+        """Remove."""
+        return self.delete(key)
+
+    def sys_lookup_and_delete(self, key: bytes, flags: int) -> bytes:
+        """Remove and return the value."""
+        del key, flags
+        raise Refusal(Errno.ENOTSUPP)
+
+    def next_key(self, key: bytes | None) -> bytes:
+        """Return the key after this one, the first for None or a key that is not there; ENOENT after the last."""
+        del key
+        raise Refusal(Errno.ENOTSUPP)

@@ -1,0 +1,92 @@
+"""One call of bpf(2) as a command sees it: the attr's fields by name, and a way to answer in them."""
+
+from __future__ import annotations
+
+import struct
+from functools import cached_property
+from typing import TYPE_CHECKING, Final
+
+from bpflab.abi.errno import Errno
+from bpflab.sim import user
+from bpflab.sim.refusal import Refusal, refuse_if
+
+if TYPE_CHECKING:
+    from bpflab.abi.layout import Layout
+
+ATTR_SIZE: Final = 168
+"""sizeof(union bpf_attr) of Linux 6.18. Bytes past it must be zero (E2BIG), whatever the command."""
+
+MAX_SIZE: Final = 4096
+"""An attr longer than a page is refused with E2BIG (kernel/bpf/syscall.c, bpf_check_uarg_tail_zero)."""
+
+
+class Decoder:
+    """Unpacks attrs of one layout in one call of struct; every name of a union stands for its value."""
+
+    def __init__(self, layout: Layout) -> None:
+        self.layout = layout
+        text, end = layout.prefix, 0
+        names: list[tuple[str, int]] = []
+        for index, field in enumerate(layout.fields):
+            text += f"{field.offset - end}x{field.format}"
+            end = field.offset + field.size
+            names += [(name, index) for name in field.names]
+        self.unpack = struct.Struct(text).unpack_from
+        self.size = layout.size
+        self._names = names
+
+    def decode(self, data: bytes) -> dict[str, int]:
+        """Return the fields; bytes that are missing count as zero, EINVAL when one past the last field is not."""
+        size = self.size
+        if len(data) > size:
+            refuse_if(any(data[size:]))
+        elif len(data) < size:
+            data = data.ljust(size, b"\0")
+        values = self.unpack(data)
+        return {name: values[index] for name, index in self._names}
+
+
+class Request:
+    """A call: `request["map_fd"]` reads a field, `answer` writes one where the caller will find it."""
+
+    __slots__ = ("__dict__", "address", "decoder", "raw", "size", "values")
+
+    def __init__(self, decoder: Decoder, address: int, size: int) -> None:
+        if size > ATTR_SIZE:
+            check_tail(address, size)
+        self.address = address
+        self.size = size
+        self.raw = user.read(address, min(size, ATTR_SIZE))
+        self.decoder = decoder
+        self.values = decoder.decode(self.raw)
+
+    def __getitem__(self, name: str) -> int:
+        return self.values[name]
+
+    @cached_property
+    def layout(self) -> Layout:
+        """The layout of the attr."""
+        return self.decoder.layout
+
+    def text(self, name: str) -> bytes:
+        """Return a field of fixed-size text, with all its bytes."""
+        field = self.layout.field(name)
+        return self.raw.ljust(self.decoder.size, b"\0")[field.offset : field.offset + field.size]
+
+    def answer(self, name: str, value: int) -> None:
+        """Write a field of the caller's attr; a field that lies past its size is left out."""
+        field = self.layout.field(name)
+        if field.offset + field.size <= self.size:
+            user.write(self.address + field.offset, struct.pack(self.layout.prefix + field.format, value))
+
+    def holds(self, name: str) -> bool:
+        """Whether the caller's attr is long enough to have this field."""
+        field = self.layout.field(name)
+        return field.offset + field.size <= self.size
+
+
+def check_tail(address: int, size: int) -> None:
+    """Refuse an attr that is longer than a page, or not zero where this kernel knows no field (E2BIG)."""
+    refuse_if(size > MAX_SIZE, Errno.E2BIG)
+    if any(user.read(address, size)[ATTR_SIZE:]):
+        raise Refusal(Errno.E2BIG)
