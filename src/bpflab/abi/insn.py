@@ -25,6 +25,12 @@ STACK_SIZE: Final = 512
 MAX_TAIL_CALLS: Final = 33
 """Tail calls one run may make (linux/bpf.h, MAX_TAIL_CALL_CNT)."""
 
+MAX_CALL_FRAMES: Final = 8
+"""Functions that may be under way at once, the first included (linux/bpf_verifier.h)."""
+
+MAX_LOOPS: Final = 8 * 1024 * 1024
+"""Iterations that may_goto, bpf_loop and their like allow (linux/bpf.h, BPF_MAX_LOOPS)."""
+
 MAX_INSNS: Final = 1_000_000
 """Instructions a privileged program may have (linux/bpf.h, BPF_COMPLEXITY_LIMIT_INSNS)."""
 
