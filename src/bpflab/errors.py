@@ -147,6 +147,13 @@ class ObjectError(BpfError):
     """A file is not a BPF object that can be loaded, or lacks the part that was asked for."""
 
 
+class NoSuchNameError(ObjectError, AttributeError, KeyError):
+    """An object has no map or program of that name; names the near ones. Also what getattr and [] expect."""
+
+    def __str__(self) -> str:
+        return Exception.__str__(self)  # KeyError would show the repr of the sentence
+
+
 class BtfError(ObjectError):
     """BTF data is malformed, or lacks the type that was asked for."""
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from bpflab.errors import RetryPolicy
     from bpflab.maps.base import Map
     from bpflab.obj.spec import ObjectSpec
-    from bpflab.objects import LoadedObject
+    from bpflab.objects.loaded import LoadedObject
     from bpflab.programs.program import Program
 
 
@@ -40,16 +40,24 @@ class Lab:
     """One backend and everything opened in it: maps, programs, links, consumers.
 
     `backend` is a name (`kernel`, `sim`, or `auto`: the kernel where it can be used, else the
-    simulator) or a Backend. Used as a context manager, a Lab closes all it owns in the reverse of the order
+    simulator) or a Backend. `pin_root` is where objects pin maps by name; by default a BPF file system that
+    only this Lab sees, so that tests do not meet each other's pins. Used as a context manager, a Lab closes all it owns in the reverse of the order
     of opening. `retry` says how transient errors of the kernel are tried again.
     """
 
-    def __init__(self, backend: str | Backend = "auto", *, retry: RetryPolicy = DEFAULT_RETRY) -> None:
+    def __init__(
+        self,
+        backend: str | Backend = "auto",
+        *,
+        retry: RetryPolicy = DEFAULT_RETRY,
+        pin_root: str | Path | None = None,
+    ) -> None:
         self.backend = open_backend(backend)
         self.call = Caller(self.backend, retry)
         self.maps: dict[str, Map[Any, Any]] = {}
         self._owned: list[Closable] = []
         self._closed = False
+        self._pin_root = None if pin_root is None else str(pin_root)
 
     def map(
         self,
@@ -105,13 +113,20 @@ class Lab:
         source: str | Path | bytes | ObjectSpec,
         *,
         programs: Iterable[str] | None = None,
-        rodata: Mapping[str, object] | None = None,
+        rodata: Mapping[str, int | bytes] | None = None,
     ) -> LoadedObject:
-        """Load a C source, an object file, its bytes or a spec; see `bpflab.objects.load_object`."""
-        from bpflab.objects import load_object
+        """Load a C source, an object file, its bytes or a spec; see `bpflab.objects.load.load_object`."""
+        from bpflab.objects.load import load_object
 
         self.check_open()
         return load_object(self, source, programs=programs, rodata=rodata)
+
+    @property
+    def pin_root(self) -> str:
+        """The directory of maps that their objects pin by name: the one given, or a private BPF file system."""
+        if self._pin_root is None:
+            self._pin_root = self.backend.mount_bpf_fs()
+        return self._pin_root
 
     def own(self, resource: ClosableT) -> ClosableT:
         """Close this when the Lab closes, before everything that was opened earlier."""

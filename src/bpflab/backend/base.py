@@ -66,6 +66,9 @@ class Backend(Protocol):
     def mount_bpf_fs(self) -> str:
         """Mount a BPF file system that nobody else sees and return its root; it goes when the backend closes."""
 
+    def kernel_btf(self) -> bytes | None:
+        """Return the BTF of the kernel's own types and functions, in its raw form; None when it has none."""
+
     def shutdown(self) -> None:
         """Release what the backend itself holds; descriptors given out are their owner's."""
 

@@ -30,6 +30,7 @@ MEMBARRIER_GLOBAL_EXPEDITED = 1 << 1
 MEMBARRIER_REGISTER_GLOBAL_EXPEDITED = 1 << 2
 FSCONFIG_CMD_CREATE = 6
 CLOEXEC = 1
+KERNEL_BTF = Path("/sys/kernel/btf/vmlinux")
 
 
 class KernelBackend:
@@ -114,6 +115,10 @@ class KernelBackend:
                 "Linux 5.2. Mount one yourself (mount -t bpf bpf /sys/fs/bpf) and give its path."
             ) from error
         return f"/proc/self/fd/{self._mounts[-1]}"
+
+    def kernel_btf(self) -> bytes | None:
+        """Read /sys/kernel/btf/vmlinux; None on a kernel built without CONFIG_DEBUG_INFO_BTF."""
+        return KERNEL_BTF.read_bytes() if KERNEL_BTF.exists() else None
 
     def shutdown(self) -> None:
         """Unmount the private BPF file systems."""

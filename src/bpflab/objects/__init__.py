@@ -1,0 +1,1 @@
+"""Objects in a kernel: what a spec says, made live."""

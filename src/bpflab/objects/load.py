@@ -1,0 +1,54 @@
+"""A spec made live: BTF, maps, programs, and what initialises maps with maps and programs."""
+
+from __future__ import annotations
+
+import copy
+from typing import TYPE_CHECKING
+
+from bpflab.errors import ObjectError
+from bpflab.objects.btf import load_btf
+from bpflab.objects.loaded import LoadedObject
+from bpflab.objects.maps import create_maps, initialise_maps
+from bpflab.objects.program import load_program_spec
+from bpflab.objects.source import choose_programs, set_variable, spec_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from pathlib import Path
+
+    from bpflab.lab import Lab
+    from bpflab.obj.spec import ObjectSpec
+
+
+def load_object(
+    lab: Lab,
+    source: str | Path | bytes | ObjectSpec,
+    *,
+    programs: Iterable[str] | None = None,
+    rodata: Mapping[str, int | bytes] | None = None,
+) -> LoadedObject:
+    """Load an object into the Lab's kernel: its maps, then its programs.
+
+    `source` is a C source (compiled and cached), an object file, its bytes or a spec. `programs` names those to
+    load (all by default); `rodata` sets read-only variables before loading. Everything belongs to the Lab.
+    ObjectError, CompileError, VerifierError or MapError say what could not be done.
+    """
+    spec = copy.deepcopy(spec_of(source))
+    wanted = choose_programs(spec, None if programs is None else list(programs))
+    for name, value in (rodata or {}).items():
+        set_variable(spec, name, value)
+    _check_byteorder(lab, spec)
+    btf, refusal = load_btf(lab, spec)
+    maps = create_maps(lab, spec, btf)
+    live = {name: load_program_spec(lab, spec.programs[name], maps, btf) for name in wanted}
+    initialise_maps(spec, maps, live)
+    return LoadedObject(spec, maps, live, refusal)
+
+
+def _check_byteorder(lab: Lab, spec: ObjectSpec) -> None:
+    backend = lab.backend
+    if spec.byteorder != backend.byteorder:
+        raise ObjectError(
+            f"{spec.name} is {spec.byteorder}-endian and the {backend.name} backend is {backend.byteorder}-endian; "
+            "compile it for the other order, or load it into a simulated kernel of that order."
+        )

@@ -1,0 +1,37 @@
+"""An object that was loaded: its live maps and programs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from bpflab.objects.names import Names
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from bpflab.maps.base import Map
+    from bpflab.obj.spec import ObjectSpec
+    from bpflab.programs.program import Program
+
+
+class LoadedObject:
+    """A loaded object: `maps` and `programs` by attribute and by name, `spec` what its file said.
+
+    `btf_refusal` says why the kernel did not take the object's BTF, in which case programs were loaded without
+    source lines; it is empty otherwise.
+    """
+
+    def __init__(
+        self,
+        spec: ObjectSpec,
+        maps: Mapping[str, Map[Any, Any]],
+        programs: Mapping[str, Program],
+        btf_refusal: str = "",
+    ) -> None:
+        self.spec = spec
+        self.maps: Names[Map[Any, Any]] = Names(maps, "map", spec.name)
+        self.programs: Names[Program] = Names(programs, "program", spec.name)
+        self.btf_refusal = btf_refusal
+
+    def __repr__(self) -> str:
+        return f"<{self.spec.name}: programs {', '.join(self.programs)}; maps {', '.join(self.maps) or 'none'}>"

@@ -1,0 +1,60 @@
+"""The maps of an object: created in order, filled, and initialised with maps and programs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from bpflab.abi.map_types import MapType
+from bpflab.arguments import near_names
+from bpflab.errors import NoSuchNameError
+from bpflab.maps.create import map_from_spec
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from bpflab.backend.descriptor import Descriptor
+    from bpflab.lab import Lab
+    from bpflab.maps.base import Map
+    from bpflab.obj.spec import ObjectSpec
+    from bpflab.programs.program import Program
+
+
+def create_maps(lab: Lab, spec: ObjectSpec, btf: Descriptor | None) -> dict[str, Map[Any, Any]]:
+    """Create every map of the object; data maps are filled, and frozen where they are read-only."""
+    from bpflab.obj.btf import Btf
+
+    types = Btf(spec.btf) if spec.btf is not None else None
+    return {
+        name: map_from_spec(lab, map_spec, types=types, btf_fd=btf.fileno() if btf else 0)
+        for name, map_spec in spec.maps.items()
+    }
+
+
+def initialise_maps(
+    spec: ObjectSpec, maps: Mapping[str, Map[Any, Any]], programs: Mapping[str, Program]
+) -> None:
+    """Fill the slots that the source initialises with maps (maps of maps) and programs (program arrays).
+
+    A program that was left out on purpose leaves its slot empty.
+    """
+    for name, map_spec in spec.maps.items():
+        for index, symbol in map_spec.values.items():
+            if map_spec.type is MapType.PROG_ARRAY:
+                _set_program(spec, maps[name], index, symbol, programs)
+            else:
+                maps[name][index] = _named(spec, symbol, maps)
+
+
+def _set_program(
+    spec: ObjectSpec, target: Map[Any, Any], index: int, symbol: str, programs: Mapping[str, Program]
+) -> None:
+    if symbol in programs:
+        target[index] = programs[symbol]
+    elif symbol not in spec.programs:
+        raise NoSuchNameError(f"{spec.name} has no program {symbol!r}{near_names(symbol, spec.programs)}")
+
+
+def _named(spec: ObjectSpec, symbol: str, maps: Mapping[str, Map[Any, Any]]) -> Map[Any, Any]:
+    if symbol not in maps:
+        raise NoSuchNameError(f"{spec.name} has no map {symbol!r}{near_names(symbol, maps)}")
+    return maps[symbol]

@@ -1,0 +1,58 @@
+"""One program of an object: its references to maps resolved, and loaded with its source lines."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from bpflab.abi.flags import ProgFlag
+from bpflab.abi.prog_types import ProgType
+from bpflab.errors import ObjectError
+from bpflab.obj.insns import patch_imm
+from bpflab.objects.target import attach_target
+from bpflab.programs.load import LoadRequest, adopt, send
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from bpflab.backend.attr import AttrValue
+    from bpflab.backend.descriptor import Descriptor
+    from bpflab.lab import Lab
+    from bpflab.maps.base import Map
+    from bpflab.obj.spec import ProgramSpec
+    from bpflab.programs.program import Program
+
+
+def load_program_spec(
+    lab: Lab, spec: ProgramSpec, maps: Mapping[str, Map[Any, Any]], btf: Descriptor | None
+) -> Program:
+    """Load one program of an object, its maps being live; VerifierError with the kernel's log when it is refused."""
+    if spec.type is ProgType.UNSPEC:
+        raise ObjectError(f"Program {spec.name!r} is in section {spec.section!r}, which names no known program type.")
+    insns = bytearray(spec.insns)
+    for relocation in spec.relocations:
+        patch_imm(insns, relocation.insn, maps[relocation.symbol].fileno(), lab.backend.byteorder)
+    request = LoadRequest(spec.type, bytes(insns), spec.name, spec.license, load_options(lab, spec, btf))
+    program = adopt(lab, request, send(lab.call, request))
+    program.spec = spec
+    return program
+
+
+def load_options(lab: Lab, spec: ProgramSpec, btf: Descriptor | None) -> dict[str, AttrValue]:
+    """Return the attr fields that a spec asks for beside type, code, name and licence."""
+    flags = (ProgFlag.SLEEPABLE if spec.sleepable else 0) | (ProgFlag.XDP_HAS_FRAGS if spec.xdp_frags else 0)
+    options: dict[str, AttrValue] = {"prog_flags": int(flags), **attach_target(lab.backend, spec)}
+    if spec.attach_type is not None:
+        options["expected_attach_type"] = int(spec.attach_type)
+    return options if btf is None else options | _source_lines(spec, btf)
+
+
+def _source_lines(spec: ProgramSpec, btf: Descriptor) -> dict[str, AttrValue]:
+    return {
+        "prog_btf_fd": btf.fileno(),
+        "func_info": spec.func_info,
+        "func_info_cnt": len(spec.func_info) // spec.func_info_rec_size,
+        "func_info_rec_size": spec.func_info_rec_size if spec.func_info else 0,
+        "line_info": spec.line_info,
+        "line_info_cnt": len(spec.line_info) // spec.line_info_rec_size,
+        "line_info_rec_size": spec.line_info_rec_size if spec.line_info else 0,
+    }

@@ -1,0 +1,71 @@
+"""What may be given to `lab.load`, and the spec that it becomes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from bpflab.arguments import near_names
+from bpflab.errors import ArgumentError, NoSuchNameError, ObjectError
+from bpflab.obj.spec import MapSpec, ObjectSpec
+
+
+def spec_of(source: str | Path | bytes | ObjectSpec) -> ObjectSpec:
+    """Return the spec of a C source (compiled, by its suffix `.c`), an object file, its bytes, or a spec itself."""
+    from bpflab.obj import read_object
+
+    if isinstance(source, ObjectSpec):
+        return source
+    if isinstance(source, (bytes, bytearray, memoryview)):
+        return read_object(bytes(source))
+    if not isinstance(source, (str, Path)):
+        raise ArgumentError(
+            f"load() was given a {type(source).__name__}; expected the path of a .bpf.c source or an object file, "
+            "its bytes, or an ObjectSpec."
+        )
+    return _spec_of_path(Path(source))
+
+
+def _spec_of_path(path: Path) -> ObjectSpec:
+    from bpflab.obj import compile_c, read_object
+
+    if not path.is_file():
+        siblings = [entry.name for entry in path.parent.iterdir()] if path.parent.is_dir() else []
+        near = near_names(path.name, [name for name in siblings if ".bpf." in name or name.endswith(".o")])
+        raise ObjectError(f"There is no file {path}{near}")
+    return read_object(compile_c(path) if path.suffix == ".c" else path)
+
+
+def choose_programs(spec: ObjectSpec, wanted: list[str] | None) -> list[str]:
+    """Return the names of the programs to load: the wanted ones, else all that the object loads by itself."""
+    if wanted is None:
+        return [name for name, program in spec.programs.items() if program.autoload]
+    for name in wanted:
+        if name not in spec.programs:
+            raise NoSuchNameError(f"{spec.name} has no program {name!r}{near_names(name, spec.programs)}")
+    return wanted
+
+
+def set_variable(spec: ObjectSpec, name: str, value: int | bytes) -> None:
+    """Write a variable of a read-only data map before it is loaded; integers in the object's byte order."""
+    for map_spec in spec.maps.values():
+        if map_spec.frozen and name in map_spec.variables and map_spec.data is not None:
+            variable = map_spec.variables[name]
+            raw = _variable_bytes(name, variable.size, value, spec)
+            map_spec.data[variable.offset : variable.offset + variable.size] = raw
+            return
+    known = [name for map_spec in spec.maps.values() if map_spec.frozen for name in _names(map_spec)]
+    raise NoSuchNameError(f"{spec.name} has no read-only variable {name!r}{near_names(name, known)}")
+
+
+def _names(map_spec: MapSpec) -> list[str]:
+    return list(map_spec.variables)
+
+
+def _variable_bytes(name: str, size: int, value: int | bytes, spec: ObjectSpec) -> bytes:
+    try:
+        raw = value.to_bytes(size, spec.byteorder, signed=value < 0) if isinstance(value, int) else bytes(value)
+    except OverflowError:
+        raw = b"\0" * (size + 1)
+    if len(raw) > size:
+        raise ArgumentError(f"Variable {name} of {spec.name} has {size} bytes; {value!r} does not fit.")
+    return raw.ljust(size, b"\0")
