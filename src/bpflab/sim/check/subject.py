@@ -1,0 +1,110 @@
+"""What the load-time check is told about a program, and what it gives back.
+
+The kernel around it makes a `Subject` from the attr of PROG_LOAD, the maps the program names and
+the rules of its hook; `check` answers with `Checked` or raises `Refused`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, TypeAlias
+
+from bpflab.sim.check.types import Kind
+
+if TYPE_CHECKING:
+    from bpflab.abi.flags import MapFlag
+    from bpflab.abi.map_types import MapType
+    from bpflab.abi.prog_types import ProgType
+    from bpflab.asm.insn import Insn
+
+
+@dataclass(frozen=True, slots=True)
+class CtxField:
+    """An access to the context that a hook allows, and where the simulated context keeps the bytes.
+
+    `kind` is what a load yields (`Kind.SCALAR` for every store), `nullable` whether it may be 0.
+    `offset` and `size` are those of the simulated context; `rewrite` puts them into the instruction.
+    """
+
+    kind: Kind
+    offset: int
+    size: int
+    nullable: bool = False
+
+
+CtxRule: TypeAlias = Callable[[int, int, bool], CtxField | None]
+"""A hook's rule: offset, size in bytes and whether it is a store in; None for what is not allowed."""
+
+
+@dataclass(frozen=True, slots=True)
+class MapFacts:
+    """What the check needs to know of a map. `id` tells maps apart.
+
+    `frozen` is the content of a map that neither the program nor user space can change any more
+    (.rodata); the check reads constants from it as the kernel does. Empty otherwise.
+    """
+
+    id: int
+    type: MapType
+    key_size: int
+    value_size: int
+    max_entries: int
+    flags: MapFlag
+    name: str = ""
+    frozen: bytes = b""
+    inner: MapFacts | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class MapReference:
+    """What a 64-bit immediate load names: a map, or with `offset` a place in an array map's value."""
+
+    map: MapFacts
+    offset: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """A program as PROG_LOAD gives it.
+
+    `helper_allowed` says whether this type of program may call a helper, by id. `maps` gives the map
+    that the wide load at a slot names. `names` are the names of its functions by first slot, for the
+    log. `return_range` are the least and greatest r0 that the hook takes, None for any.
+    """
+
+    insns: tuple[Insn, ...]
+    type: ProgType
+    context: CtxRule
+    helper_allowed: Callable[[int], bool]
+    maps: Mapping[int, MapReference] = field(default_factory=dict)
+    gpl: bool = True
+    strict_alignment: bool = False
+    return_range: tuple[int, int] | None = None
+    packet_writable: bool = True
+    names: Mapping[int, str] = field(default_factory=dict)
+    globals: frozenset[int] = frozenset()
+    little_endian: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """What the check found out about a program that may be loaded.
+
+    `context` gives the context access of each slot that has one; `stack` the bytes of stack that
+    each function uses, by its first slot; `log` the verifier's log.
+    """
+
+    context: Mapping[int, CtxField]
+    stack: Mapping[int, int]
+    log: str = ""
+
+
+class Refused(Exception):  # noqa: N818 - the kernel's answer to a load, not an error of this library
+    """The program may not be loaded: a positive errno, the verifier's log, and the slot or None."""
+
+    def __init__(self, errno: int, log: str, slot: int | None = None) -> None:
+        super().__init__(errno, log)
+        self.errno = errno
+        self.log = log
+        self.slot = slot
