@@ -10,13 +10,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeAlias
 
-from bpflab.sim.check.types import Kind
-
 if TYPE_CHECKING:
     from bpflab.abi.flags import MapFlag
     from bpflab.abi.map_types import MapType
     from bpflab.abi.prog_types import ProgType
     from bpflab.asm.insn import Insn
+    from bpflab.sim.check.types import Kind
 
 
 @dataclass(frozen=True, slots=True)
