@@ -16,15 +16,18 @@ from bpflab.sim.clock import Chance, Clock
 from bpflab.sim.commands import find_commands
 from bpflab.sim.files import FileTable
 from bpflab.sim.memory import Memory
-from bpflab.sim.objects import IdTable
+from bpflab.sim.objects import IdTable, ObjectT
 from bpflab.sim.refusal import Refusal
 from bpflab.sim.request import ATTR_SIZE, Decoder, Request, check_tail
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from bpflab.sim.btf import SimBtf
+    from bpflab.sim.engine import HelperFunction
+    from bpflab.sim.links import SimLink
     from bpflab.sim.maps.base import SimMap
-    from bpflab.sim.objects import KernelObject
+    from bpflab.sim.programs import SimProgram
 
 ByteOrder = Literal["little", "big"]
 
@@ -52,6 +55,10 @@ class SimKernel:
         self.cpu = 0
         self.files = FileTable()
         self.maps: IdTable[SimMap] = IdTable()
+        self.programs: IdTable[SimProgram] = IdTable()
+        self.btfs: IdTable[SimBtf] = IdTable()
+        self.links: IdTable[SimLink] = IdTable()
+        self.helpers: dict[int, HelperFunction] = {}
         self.lock = threading.RLock()
         self.wakeup = threading.Condition(self.lock)
         self._commands = _table()
@@ -69,10 +76,10 @@ class SimKernel:
                 raise
             return _unknown(address, size)
 
-    def find(self, fd: int, kind: str) -> KernelObject:
+    def find(self, fd: int, kind: type[ObjectT]) -> ObjectT:
         """Return the object of a descriptor; EBADF for no descriptor, EINVAL for an object of another kind."""
         target = self.files.get(fd).object
-        if target.kind != kind:
+        if not isinstance(target, kind):
             raise Refusal(Errno.EINVAL)
         return target
 

@@ -60,6 +60,12 @@ class ArrayMap(IndexedMap):
         start = index * self.spec.stride
         return self._data[start : start + self.value_size]
 
+    def direct_value(self, offset: int) -> int | None:
+        """Return the address of a byte of the only value; None for an array of several."""
+        if self.max_entries != 1:
+            return None
+        return self.lookup(bytes(4)) + offset if offset < self.value_size else 0
+
     def lookup(self, key: bytes) -> int:
         """Return the address of the value at an index; 0 past the end."""
         index = self.index(key)

@@ -77,6 +77,11 @@ class SimMap(KernelObject):
         if self._object is not None:
             self.kernel.memory.retire(self._object)
 
+    def direct_value(self, offset: int) -> int | None:
+        """Return the address of a byte of its value; 0 past the end, None for a type without such access."""
+        del offset
+        return None
+
     # What programs call.
 
     def lookup(self, key: bytes) -> int:
