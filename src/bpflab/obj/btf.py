@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from bpflab.obj.spec import ByteOrder
 
 KERNEL_BTF: Final = Path("/sys/kernel/btf/vmlinux")
+STRING_LIMIT: Final = 1 << 16
+"""Most bytes of a string; they may overlap, so the length of the blob alone bounds nothing."""
 _Type = TypeVar("_Type", bound=BtfType)
 
 
@@ -124,7 +126,10 @@ class Btf:
             return ""
         if not 0 <= at < len(strings):
             raise BtfError(f"BTF: string offset {offset} lies past the strings, which end at {self.strings_end}.")
-        return strings[at : strings.index(b"\0", at)].decode("utf-8", "surrogateescape")
+        end = strings.find(b"\0", at, at + STRING_LIMIT)
+        if end < 0:
+            raise BtfError(f"BTF: the string at offset {offset} is longer than {STRING_LIMIT} bytes.")
+        return strings[at:end].decode("utf-8", "surrogateescape")
 
     def ids(self, name: str, *kinds: BtfKind) -> tuple[int, ...]:
         """Find every type of that name, of the given kinds or of any, lowest id first."""

@@ -5,8 +5,8 @@ The contract with the loader, which turns a spec into live maps and programs in 
 1. load `ObjectSpec.btf` (BTF_LOAD), if there is some;
 2. create every map (inner maps first, an `inner` spec being the template of its outer map), write
    `data` to key 0 of data maps and freeze those that say `frozen`;
-3. for each program with `autoload`, write the map's fd into the imm of the instruction that each
-   relocation names (`patch_imm` in `bpflab.obj.insns`), then PROG_LOAD;
+3. for each program with `autoload`, write the fd of the map that each relocation names into the imm of its
+   instruction (`bpflab.obj.bind.bind` does), then PROG_LOAD;
 4. fill `MapSpec.values`, now that the maps and programs they name have fds.
 
 Everything else of linking is done when a spec is read: subprograms stand behind their program, calls
@@ -133,10 +133,11 @@ class MapSpec:
 
     @property
     def create_type_ids(self) -> tuple[int, int]:
-        """The BTF ids of key and value that MAP_CREATE accepts for this type of map, else (0, 0)."""
+        """The BTF ids of key and value to give to MAP_CREATE: (0, 0) where it refuses what there is."""
         from bpflab.abi.map_btf import WITHOUT_BTF
 
-        return (0, 0) if self.type in WITHOUT_BTF else (self.btf_key_type_id, self.btf_value_type_id)
+        half = self.data is None and self.key_size and bool(self.btf_key_type_id) != bool(self.btf_value_type_id)
+        return (0, 0) if half or self.type in WITHOUT_BTF else (self.btf_key_type_id, self.btf_value_type_id)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,105 @@
+"""From a file or its bytes to an ObjectSpec. Nothing is loaded, and no kernel is asked."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from bpflab.abi.prog_types import ProgType
+from bpflab.abi.sections import rule_for
+from bpflab.errors import BpfError, NotSupportedError, ObjectError
+from bpflab.obj.btf_ext import EMPTY, read_btf_ext
+from bpflab.obj.btf_maps import btf_maps
+from bpflab.obj.btf_place import object_btf
+from bpflab.obj.data_maps import data_maps
+from bpflab.obj.elf import Elf, read_elf
+from bpflab.obj.functions import Function, Functions
+from bpflab.obj.legacy_maps import legacy_maps
+from bpflab.obj.link import Linked, Linker
+from bpflab.obj.map_places import MapPlace, MapPlaces
+from bpflab.obj.program_info import InfoCutter
+from bpflab.obj.spec import MapSpec, ObjectSpec, ProgramSpec
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+
+def read_object(source: str | Path | bytes, *, name: str | None = None) -> ObjectSpec:
+    """Read an object that clang -target bpf made, from a path or from its bytes.
+
+    `name` is what messages and the kernel's names of data maps use, by default the file's. Raises ObjectError
+    for a file that cannot be read or is no BPF object, and NotSupportedError for one that needs what this
+    library cannot do, each with a sentence that starts with the name.
+    """
+    path = None if isinstance(source, bytes) else Path(source)
+    label = name or (path.name if path else "object")
+    try:
+        data = source if isinstance(source, bytes) else _contents(Path(source))
+        return _spec(read_elf(data), label, path)
+    except BpfError as problem:
+        raise type(problem)(f"{path or label}: {problem}") from problem
+
+
+def _contents(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as problem:
+        raise ObjectError(f"the file cannot be read: {problem.strerror or problem}.") from problem
+
+
+def _spec(elf: Elf, name: str, path: Path | None) -> ObjectSpec:
+    btf = object_btf(elf)
+    functions = Functions(elf)
+    places = (*legacy_maps(elf), *btf_maps(elf, btf, functions), *data_maps(elf, btf, name))
+    linker = Linker(elf, functions, MapPlaces(places))
+    raw_ext = elf.content(".BTF.ext")
+    cutter = InfoCutter(btf, read_btf_ext(raw_ext, btf) if btf and raw_ext else EMPTY)
+    license_text = _text(elf.content("license") or b"")
+    programs = [_program(each, linker.link(each), cutter, license_text) for each in functions.programs]
+    return ObjectSpec(
+        name=name,
+        maps=_maps(places),
+        programs={each.name: each for each in programs},
+        license=license_text,
+        btf=btf.data if btf else None,
+        byteorder=elf.byteorder,
+        version=int.from_bytes((elf.content("version") or b"")[:4], elf.byteorder),
+        path=str(path) if path else None,
+    )
+
+
+def _text(raw: bytes) -> str:
+    return raw.split(b"\0")[0].decode("utf-8", "replace")
+
+
+def _maps(places: Iterable[MapPlace]) -> dict[str, MapSpec]:
+    maps: dict[str, MapSpec] = {}
+    for place in places:
+        if maps.setdefault(place.spec.name, place.spec) is not place.spec:
+            raise ObjectError(f"it defines map {place.spec.name!r} twice.")
+    return maps
+
+
+def _program(function: Function, linked: Linked, cutter: InfoCutter, license_text: str) -> ProgramSpec:
+    section = function.section_name
+    rule = rule_for(section)
+    info = cutter.cut(linked)
+    if cutter.core(linked):
+        raise NotSupportedError(f"program {function.name!r} needs CO-RE relocations, which cannot be done yet.")
+    return ProgramSpec(
+        name=function.name,
+        section=section,
+        type=rule.type if rule else ProgType.UNSPEC,
+        attach_type=rule.attach if rule else None,
+        attach_to=rule.attach_to(section.removeprefix("?")) if rule else None,
+        insns=linked.insns,
+        license=license_text,
+        relocations=linked.relocations,
+        sleepable=bool(rule and rule.sleepable),
+        xdp_frags=bool(rule and rule.xdp_frags),
+        autoload=not section.startswith("?"),
+        func_info=info.func_info,
+        line_info=info.line_info,
+        functions=info.functions,
+        lines=info.lines,
+    )
