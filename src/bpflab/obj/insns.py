@@ -59,8 +59,7 @@ class Code:
 
     def set_imm(self, slot: int, value: int) -> None:
         """Write the low 32 bits of a number as the immediate."""
-        at = slot * INSN_SIZE + 4
-        self.data[at : at + 4] = (value & 0xFFFFFFFF).to_bytes(4, self._order)
+        patch_imm(self.data, slot, value, self._order)
 
     def is_wide(self, slot: int) -> bool:
         """Say whether a slot is the first of a 64-bit immediate load, with its second behind it."""
@@ -84,3 +83,9 @@ class Code:
         while slot < len(self):
             yield slot
             slot += 2 if self.is_wide(slot) else 1
+
+
+def patch_imm(insns: bytearray, slot: int, value: int, byteorder: ByteOrder) -> None:
+    """Write an fd, or another number of 32 bits, into the immediate of a program's slot."""
+    at = slot * INSN_SIZE + 4
+    insns[at : at + 4] = (value & 0xFFFFFFFF).to_bytes(4, byteorder)

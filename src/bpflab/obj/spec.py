@@ -5,8 +5,8 @@ The contract with the loader, which turns a spec into live maps and programs in 
 1. load `ObjectSpec.btf` (BTF_LOAD), if there is some;
 2. create every map (inner maps first, an `inner` spec being the template of its outer map), write
    `data` to key 0 of data maps and freeze those that say `frozen`;
-3. for each program with `autoload`, write the fd of the map that each relocation names into the imm of its
-   instruction (`bpflab.obj.bind.bind` does), then PROG_LOAD;
+3. for each program with `autoload`, write the map's fd into the imm of the instruction that each
+   relocation names (`bpflab.obj.insns.patch_imm`), then PROG_LOAD;
 4. fill `MapSpec.values`, now that the maps and programs they name have fds.
 
 Everything else of linking is done when a spec is read: subprograms stand behind their program, calls
