@@ -10,6 +10,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeAlias
 
+from bpflab.abi.helpers import HelperTable, table
+
 if TYPE_CHECKING:
     from bpflab.abi.flags import MapFlag
     from bpflab.abi.map_types import MapType
@@ -67,15 +69,16 @@ class MapReference:
 class Subject:
     """A program as PROG_LOAD gives it.
 
-    `helper_allowed` says whether this type of program may call a helper, by id. `maps` gives the map
-    that the wide load at a slot names. `names` are the names of its functions by first slot, for the
-    log. `return_range` are the least and greatest r0 that the hook takes, None for any.
+    `context` is the hook's rule for its context; `helpers` the table that says who may call what.
+    `maps` gives the map that the wide load at a slot names, `names` the functions' names by first
+    slot, `globals` the first slots of functions that are checked on their own. `return_range` are the
+    least and greatest r0 that the hook takes, None for any. `packet_writable`: stores to it are allowed.
     """
 
     insns: tuple[Insn, ...]
     type: ProgType
     context: CtxRule
-    helper_allowed: Callable[[int], bool]
+    helpers: HelperTable = field(default_factory=table)
     maps: Mapping[int, MapReference] = field(default_factory=dict)
     gpl: bool = True
     strict_alignment: bool = False

@@ -56,9 +56,11 @@ def _reads(insn: Insn | None) -> tuple[int, ...]:
 def _argument_registers(insn: Insn) -> tuple[int, ...]:
     if insn.src != CallSource.HELPER:
         return (1, 2, 3, 4, 5)
-    from bpflab.abi.helpers import helper
+    from bpflab.abi.helpers import ArgumentKind, table
 
-    return tuple(range(1, 1 + len(helper(insn.imm).args)))
+    known = table().by_id.get(insn.imm)
+    arguments = () if known is None else known.arguments
+    return tuple(reg for reg, each in enumerate(arguments, 1) if each.kind is not ArgumentKind.UNCHECKED)
 
 
 def _blamed(fault: Fault, run: Run) -> int | None:
