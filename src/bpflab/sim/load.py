@@ -22,7 +22,7 @@ def load(kernel: SimKernel, spec: ProgSpec, request: Request, btf: SimBtf | None
     engine = prepare(
         spec.insns,
         kernel.memory,
-        helpers=kernel.helpers,
+        helpers=kernel.helpers(spec.type),
         addresses=addresses.values,
         name=spec.name,
         strict_alignment=bool(spec.flags & ProgFlag.STRICT_ALIGNMENT),
