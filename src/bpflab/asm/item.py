@@ -25,6 +25,8 @@ class RefKind(Enum):
     """A label, as instructions to skip: off, or imm of a gotol."""
     CALL = "call"
     """A label, as instructions to skip: imm of a call."""
+    CALLEE = "callee"
+    """A label, else a helper: what text calls by a bare name."""
     FUNC = "func"
     """A label, as instructions to skip: imm of a wide load; the address of a callback."""
     MAP = "map"

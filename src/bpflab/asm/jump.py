@@ -45,6 +45,25 @@ def _to(call: Call, insn: Insn, target: str | int) -> Insn | Pending:
     return Insn(insn.opcode, insn.dst, insn.src, offset16(call, target, "the target"), insn.imm)
 
 
+CONDITIONS: Final = frozenset(JmpOp) - {JmpOp.JA, JmpOp.CALL, JmpOp.EXIT, JmpOp.JCOND}
+"""The operations that compare two operands."""
+
+_OFF_JUMPS: Final = frozenset(
+    {
+        JA,
+        MAY_GOTO,
+        *(cls | op | source for cls in (InsnClass.JMP, InsnClass.JMP32) for op in CONDITIONS for source in Source),
+    }
+)
+
+
+def jump_distance(insn: Insn) -> int | None:
+    """How many slots a jump skips, counted from the next one; None for what is no jump by number."""
+    if insn.opcode in _OFF_JUMPS:
+        return insn.off
+    return insn.imm if insn.opcode == GOTOL else None
+
+
 jeq: Final = Conditional("jeq", JmpOp.JEQ, InsnClass.JMP)
 jne: Final = Conditional("jne", JmpOp.JNE, InsnClass.JMP)
 jgt: Final = Conditional("jgt", JmpOp.JGT, InsnClass.JMP)
