@@ -9,10 +9,11 @@ map objects), so that a run leaves nothing in the table.
 from __future__ import annotations
 
 import sys
-from enum import StrEnum
 from typing import TYPE_CHECKING, Final, Self
 
+from bpflab.abi.insn import STACK_SIZE
 from bpflab.sim.misuse import misuse, wild
+from bpflab.sim.region import OFFSET_BITS, Region, RegionKind
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -20,7 +21,8 @@ if TYPE_CHECKING:
     from bpflab.asm.insn import ByteOrder
     from bpflab.sim.fault import Fault
 
-OFFSET_BITS: Final = 32
+__all__ = ["OFFSET_BITS", "OFFSET_MASK", "Memory", "Region", "RegionKind", "Scope"]
+
 OFFSET_MASK: Final = (1 << OFFSET_BITS) - 1
 ADDRESS_MASK: Final = (1 << 64) - 1
 MAX_REGION_SIZE: Final = 1 << 31
@@ -28,84 +30,6 @@ MAX_REGION_SIZE: Final = 1 << 31
 
 FIRST_SCOPED: Final = 1
 FIRST_LASTING: Final = 1 << 24
-
-
-class RegionKind(StrEnum):
-    """What a region is, in the words a fault uses."""
-
-    STACK = "stack"
-    CONTEXT = "context"
-    PACKET = "packet"
-    MAP_VALUE = "map value"
-    RODATA = "read-only data"
-    RINGBUF_RECORD = "ringbuf record"
-    BUFFER = "buffer"
-    SOCKET = "socket"
-    MAP = "map object"
-    KERNEL_OBJECT = "kernel object"
-    CODE = "program code"
-
-
-class Region:
-    """A run of bytes with an address.
-
-    `data` is shared with its owner, never copied. Only `data[low:high]` is valid: a packet's window
-    moves, an opaque object's is empty. `shadow`, where there is one, holds a byte for each byte of
-    data: 1 once it was written; reading one that was not is a fault. `owner` is whatever the
-    creator wants to find again by address.
-    """
-
-    __slots__ = ("alive", "data", "high", "kind", "low", "name", "number", "owner", "shadow", "writable")
-
-    def __init__(
-        self, number: int, kind: RegionKind, data: bytearray | memoryview, name: str, *, writable: bool, owner: object
-    ) -> None:
-        self.number = number
-        self.kind = kind
-        self.data = data
-        self.name = name
-        self.writable = writable
-        self.owner = owner
-        self.alive = True
-        self.low = 0
-        self.high = len(data)
-        self.shadow: bytearray | None = None
-
-    def __repr__(self) -> str:
-        return f"<Region {self.address:#x} {self.title} [{self.low}:{self.high}]>"
-
-    @property
-    def address(self) -> int:
-        """The address of `data[0]`."""
-        return self.number << OFFSET_BITS
-
-    @property
-    def start(self) -> int:
-        """The address of the first valid byte."""
-        return self.address + self.low
-
-    @property
-    def end(self) -> int:
-        """The address after the last valid byte."""
-        return self.address + self.high
-
-    @property
-    def title(self) -> str:
-        """Kind and name, as a fault shows them."""
-        return f"{self.kind} {self.name!r}" if self.name else str(self.kind)
-
-    def kill(self) -> None:
-        """Make every access a "use after free" for as long as the region is in the table."""
-        self.alive = False
-        self.low = self.high = 0
-
-    def renew(self) -> None:
-        """Make a killed region valid again, all zero and as if never written: a new stack frame."""
-        self.alive = True
-        self.high = len(self.data)
-        self.data[:] = bytes(self.high)
-        if self.shadow is not None:
-            self.shadow = bytearray(self.high)
 
 
 class Memory:
@@ -179,7 +103,7 @@ class Memory:
     def read(self, address: int, size: int) -> bytes:
         """Copy bytes out. Raises `Fault`, also for a byte of stack that was never written."""
         region, offset = self.span(address, size)
-        if region.shadow is not None and region.shadow.find(0, offset, offset + size) >= 0:
+        if region.unwritten and region.unwritten >> offset & ((1 << size) - 1):
             raise self.fault(address, size)
         return bytes(region.data[offset : offset + size])
 
@@ -188,8 +112,8 @@ class Memory:
         size = len(data)
         region, offset = self.span(address, size, write=True)
         region.data[offset : offset + size] = data
-        if region.shadow is not None:
-            region.shadow[offset : offset + size] = b"\x01" * size
+        if region.unwritten:
+            region.unwritten &= ~(((1 << size) - 1) << offset)
 
     def fault(self, address: int, size: int, *, write: bool = False) -> Fault:
         """Name the fault that an access is, for a caller who found that something is wrong with it."""
@@ -214,6 +138,8 @@ class Scope:
     def __init__(self, memory: Memory) -> None:
         self.memory = memory
         self._regions: list[Region] = []
+        self._stacks: list[Region] = []
+        self._unwritten = (1 << STACK_SIZE) - 1 if memory.check_uninitialised else 0
         self._closed = False
         memory._scopes += 1
 
@@ -242,12 +168,24 @@ class Scope:
         self._regions.append(region)
         return region
 
-    def add_stack(self, size: int, *, name: str = "") -> Region:
-        """Fresh stack; its bytes fault when read before written, if the memory checks that."""
-        region = self.add(RegionKind.STACK, bytearray(size), name=name)
-        if self.memory.check_uninitialised:
-            region.shadow = bytearray(size)
+    def open_stack(self) -> Region:
+        """Give a function's stack, zero and as if never written; the same ones are used over and over."""
+        if self._stacks:
+            region = self._stacks.pop()
+            region.renew()
+        else:
+            region = self.add(RegionKind.STACK, bytearray(STACK_SIZE))
+        region.unwritten = self._unwritten
         return region
+
+    def clear_stack(self, region: Region) -> None:
+        """Make a stack as if never written: another program goes on with it."""
+        region.unwritten = self._unwritten
+
+    def close_stack(self, region: Region) -> None:
+        """Take back the stack of a function that ended; pointers to it are no longer valid."""
+        region.kill()
+        self._stacks.append(region)
 
     def close(self) -> None:
         """Forget the regions, and with the last scope whatever waited for it. Twice is fine."""

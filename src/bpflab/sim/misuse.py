@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from bpflab.sim.fault import Access, Fault, FaultKind
+from bpflab.sim.region import RegionKind
 
 if TYPE_CHECKING:
-    from bpflab.sim.memory import Region
+    from bpflab.sim.region import Region
 
 PAGE_SIZE: Final = 4096
 """Addresses this near to 0 are called null pointers, with or without an offset."""
@@ -53,7 +54,7 @@ def _broken_rule(region: Region, access: Access) -> FaultKind:
     if not region.data:
         return FaultKind.OPAQUE
     if access.before or access.after:
-        overflow = region.shadow is not None and access.before
+        overflow = region.kind is RegionKind.STACK and access.before
         return FaultKind.STACK_OVERFLOW if overflow else FaultKind.OUT_OF_BOUNDS
     if access.write and not region.writable:
         return FaultKind.READ_ONLY
@@ -61,5 +62,5 @@ def _broken_rule(region: Region, access: Access) -> FaultKind:
 
 
 def _has_unwritten(region: Region, access: Access) -> bool:
-    start = access.offset + region.low
-    return region.shadow is not None and not access.write and 0 in region.shadow[start : start + access.size]
+    read = (1 << access.size) - 1
+    return not access.write and bool(region.unwritten >> access.offset + region.low & read)

@@ -69,15 +69,17 @@ class MapReference:
 class Subject:
     """A program as PROG_LOAD gives it.
 
-    `context` is the hook's rule for its context; `helpers` the table that says who may call what.
-    `maps` gives the map that the wide load at a slot names, `names` the functions' names by first
-    slot, `globals` the first slots of functions that are checked on their own. `return_range` are the
-    least and greatest r0 that the hook takes, None for any. `packet_writable`: stores to it are allowed.
+    `context` is the hook's rule for its context, `helper_allowed` its rule for helpers by id; what
+    those take and give stands in `helpers`. `maps` gives the map that the wide load at a slot names,
+    `names` the functions' names by first slot, `globals` the first slots of functions that are checked
+    on their own. `return_range` are the least and greatest r0 that the hook takes, None for any.
+    `packet_writable`: stores to the packet are allowed.
     """
 
     insns: tuple[Insn, ...]
     type: ProgType
     context: CtxRule
+    helper_allowed: Callable[[int], bool]
     helpers: HelperTable = field(default_factory=table)
     maps: Mapping[int, MapReference] = field(default_factory=dict)
     gpl: bool = True

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from bpflab.abi.insn import SIZE_MASK, AtomicOp, InsnClass, Mode, Size
 from bpflab.sim.engine.step import WORD, unknown
+from bpflab.sim.engine.store import writer
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -35,19 +36,18 @@ def _width(build: Build) -> int:
 def aligned(memory: Memory, address: int, size: int, *, write: bool) -> int:
     """Check what atomics always need: an address that is a multiple of their size."""
     if address & (size - 1):
-        memory.span(address, size, write=write)
         raise memory.fault(address, size, write=write)
     return address
 
 
 def _modify(build: Build, operation: Callable[[int, int], int], fetch: bool) -> StepFunction:
     insn, memory, size, after = build.insn, build.memory, _width(build), build.after
-    dst, src, off = insn.dst, insn.src, insn.off
+    dst, src, off, put = insn.dst, insn.src, insn.off, writer(build)
 
     def step(regs: Registers, _run: Run) -> int:
         address = aligned(memory, (regs[dst] + off) & WORD, size, write=True)
         old = memory.load(address, size)
-        memory.store(address, size, operation(old, regs[src]))
+        put(address, operation(old, regs[src]))
         if fetch:
             regs[src] = old
         return after
@@ -57,12 +57,12 @@ def _modify(build: Build, operation: Callable[[int, int], int], fetch: bool) -> 
 
 def _compare_exchange(build: Build) -> StepFunction:
     insn, memory, size, after = build.insn, build.memory, _width(build), build.after
-    dst, src, off, cut = insn.dst, insn.src, insn.off, (1 << size * 8) - 1
+    dst, src, off, put, cut = insn.dst, insn.src, insn.off, writer(build), (1 << size * 8) - 1
 
     def step(regs: Registers, _run: Run) -> int:
         address = aligned(memory, (regs[dst] + off) & WORD, size, write=True)
         old = memory.load(address, size)
-        memory.store(address, size, +regs[src] if old == regs[0] & cut else old)
+        put(address, +regs[src] if old == regs[0] & cut else old)
         regs[0] = old
         return after
 
@@ -83,11 +83,11 @@ def _load_acquire(build: Build) -> StepFunction:
 
 def _store_release(build: Build) -> StepFunction:
     insn, memory, size, after = build.insn, build.memory, _width(build), build.after
-    dst, src, off = insn.dst, insn.src, insn.off
+    dst, src, off, put = insn.dst, insn.src, insn.off, writer(build)
 
     def step(regs: Registers, _run: Run) -> int:
         address = aligned(memory, (regs[dst] + off) & WORD, size, write=True)
-        memory.store(address, size, regs[src])
+        put(address, regs[src])
         return after
 
     return step

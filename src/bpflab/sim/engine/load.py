@@ -30,6 +30,7 @@ def _load(build: Build) -> StepFunction:
     unpack = word_format(size, memory.order, signed=signed).unpack_from
     regions, fault = memory.regions, memory.fault
     strict = size - 1 if build.strict_alignment else 0
+    touched = (1 << size) - 1
 
     def step(regs: Registers, _run: Run) -> int:
         address = (regs[src] + off) & WORD
@@ -40,7 +41,7 @@ def _load(build: Build) -> StepFunction:
         offset = address & HALF
         if offset < region.low or offset + size > region.high or address & strict:
             raise fault(address, size)
-        if region.shadow is not None and region.shadow.find(0, offset, offset + size) >= 0:
+        if region.unwritten and region.unwritten & (touched << offset):
             raise fault(address, size)
         regs[dst] = unpack(region.data, offset)[0] & WORD
         return after

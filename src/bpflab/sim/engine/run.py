@@ -136,7 +136,7 @@ class Run:
         context = self.regs[1]
         self.regs[_SCRATCH] = [UNSET] * 10
         self.regs[1] = context
-        self._stacks[len(self.frames)].renew()
+        self.scope.clear_stack(self._stacks[-1])
         self.loops_left = self.loops
         self._switch(program, 0)
         raise Switched
@@ -167,7 +167,7 @@ class Run:
             self._end()
         self._check_stack()
         frame = self.frames.pop()
-        self._stacks[len(self.frames) + 1].kill()
+        self._close_stack()
         self.regs[1:6] = (UNSET,) * 5
         self.regs[_FRAME_REGISTERS] = frame.saved
         self.loops_left = frame.loops_left
@@ -183,6 +183,7 @@ class Run:
         if self.references:
             held = ", ".join(f"{name} ({reference:#x})" for reference, name in self.references.items())
             raise Fault(FaultKind.UNRELEASED_REFERENCE, f"the program ended without releasing {held}")
+        self._close_stack()
         raise Finished
 
     def _switch(self, program: Program, pc: int) -> None:
@@ -190,15 +191,17 @@ class Run:
         self.trail.clear()
 
     def _open_stack(self) -> int:
-        depth = len(self.frames)
-        if depth < len(self._stacks):
-            self._stacks[depth].renew()
-        else:
-            self._stacks.append(self.scope.add_stack(STACK_SIZE, name=f"frame {depth}" if depth else ""))
-        return self._stacks[depth].address + STACK_SIZE
+        stack = self.scope.open_stack()
+        self._stacks.append(stack)
+        return stack.end
+
+    def _close_stack(self) -> None:
+        self.scope.close_stack(self._stacks.pop())
 
     def _check_stack(self) -> None:
-        total = sum(_used(region) for region in self._stacks[: len(self.frames) + 1])
+        if not self.memory.check_uninitialised:
+            return  # what was never written is not known then
+        total = sum(_used(region) for region in self._stacks)
         if total > STACK_SIZE:
             reason = f"{len(self.frames) + 1} frames use {total} bytes of stack together, of {STACK_SIZE}"
             raise Fault(FaultKind.STACK_OVERFLOW, reason)
@@ -208,12 +211,19 @@ class Run:
             return act(self)
         except Fault as fault:
             explained(fault, self)
+            self._abandon()
             raise
         except TypeError as error:
             unset = unset_register_fault(self)
             if unset is None:
                 raise
-            raise explained(unset, self) from error
+            explained(unset, self)
+            self._abandon()
+            raise unset from error
+
+    def _abandon(self) -> None:
+        while self._stacks:
+            self._close_stack()
 
 
 def drive(run: Run) -> int:
@@ -253,5 +263,6 @@ def out_of_budget(run: Run) -> Fault:
 
 def _used(stack: Region) -> int:
     """Bytes between the lowest one written and the frame pointer, in the kernel's units."""
-    lowest = -1 if stack.shadow is None else stack.shadow.find(1)
-    return 0 if lowest < 0 else (STACK_SIZE - lowest + _STACK_ROUND - 1) // _STACK_ROUND * _STACK_ROUND
+    untouched = ~stack.unwritten & (stack.unwritten + 1)
+    lowest = untouched.bit_length() - 1
+    return (STACK_SIZE - lowest + _STACK_ROUND - 1) // _STACK_ROUND * _STACK_ROUND

@@ -18,13 +18,13 @@ if TYPE_CHECKING:
     Put = Callable[[int, int], None]
 
 
-def _put(build: Build) -> Put:
+def writer(build: Build) -> Put:
     """Build the checked write of a number to an address."""
     memory, size = build.memory, Size(build.insn.opcode & SIZE_MASK).width
     pack, cut = word_format(size, memory.order).pack_into, (1 << size * 8) - 1
     regions, fault = memory.regions, memory.fault
     strict = size - 1 if build.strict_alignment else 0
-    written = b"\x01" * size
+    touched = (1 << size) - 1
 
     def put(address: int, value: int) -> None:
         try:
@@ -35,15 +35,15 @@ def _put(build: Build) -> Put:
         if offset < region.low or offset + size > region.high or not region.writable or address & strict:
             raise fault(address, size, write=True)
         pack(region.data, offset, value & cut)
-        if region.shadow is not None:
-            region.shadow[offset : offset + size] = written
+        if region.unwritten and (fresh := region.unwritten & (touched << offset)):
+            region.unwritten ^= fresh
 
     return put
 
 
 def _store_reg(build: Build) -> StepFunction:
     dst, src, off, after = build.insn.dst, build.insn.src, build.insn.off, build.after
-    put = _put(build)
+    put = writer(build)
 
     def step(regs: Registers, _run: Run) -> int:
         put((regs[dst] + off) & WORD, regs[src])
@@ -54,7 +54,7 @@ def _store_reg(build: Build) -> StepFunction:
 
 def _store_imm(build: Build) -> StepFunction:
     dst, value, off, after = build.insn.dst, build.insn.imm & WORD, build.insn.off, build.after
-    put = _put(build)
+    put = writer(build)
 
     def step(regs: Registers, _run: Run) -> int:
         put((regs[dst] + off) & WORD, value)
