@@ -1,1 +1,31 @@
-"""The pytest plugin of bpflab."""
+"""Tests of BPF programs in pytest: the fixture `bpf`, the marker `bpf`, and where the tests run.
+
+Nothing of bpflab is imported before a test asks for it, so that the plugin costs an unrelated test run
+next to nothing.
+"""
+
+from __future__ import annotations
+
+from pytest_bpflab.fixtures import bpf, bpf_backend, pytest_generate_tests
+from pytest_bpflab.options import pytest_addhooks, pytest_addoption, pytest_configure
+from pytest_bpflab.report import (
+    pytest_report_collectionfinish,
+    pytest_report_header,
+    pytest_terminal_summary,
+)
+from pytest_bpflab.requirements import pytest_runtest_setup
+from pytest_bpflab.warnings import BpfLeakWarning
+
+__all__ = [
+    "BpfLeakWarning",
+    "bpf",
+    "bpf_backend",
+    "pytest_addhooks",
+    "pytest_addoption",
+    "pytest_configure",
+    "pytest_generate_tests",
+    "pytest_report_collectionfinish",
+    "pytest_report_header",
+    "pytest_runtest_setup",
+    "pytest_terminal_summary",
+]

@@ -1,0 +1,42 @@
+"""The fixtures, and what runs a test once for each backend."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from pytest_bpflab.backends import PARAMETER, backend_names
+from pytest_bpflab.options import SETTINGS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from bpflab.lab import Lab
+
+
+@pytest.fixture(scope="session")
+def bpf_backend(request: pytest.FixtureRequest) -> str:
+    """Return the name of the backend that the test runs on: `kernel` or `sim`."""
+    chosen = getattr(request, "param", None)
+    return str(chosen or backend_names(request.config)[0])
+
+
+@pytest.fixture
+def bpf(request: pytest.FixtureRequest, bpf_backend: str) -> Iterator[Lab]:
+    """Open a Lab for the test, and close it with all that was opened in it.
+
+    `bpf.load("firewall.bpf.c")` looks beside the test file first. A test that leaves something of the kernel open
+    outside the Lab is told by a BpfLeakWarning.
+    """
+    from pytest_bpflab.lab import lab_of_test
+
+    request.node.user_properties.append((PARAMETER, bpf_backend))
+    with lab_of_test(request.node, bpf_backend) as lab:
+        yield lab
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Under `--bpf=both`, run each test that names a backend on both."""
+    if PARAMETER in metafunc.fixturenames and metafunc.config.stash[SETTINGS].mode == "both":
+        metafunc.parametrize(PARAMETER, backend_names(metafunc.config), indirect=True)

@@ -1,0 +1,58 @@
+"""The Lab that the fixture `bpf` hands to a test. Imported by the fixture alone: it brings bpflab with it."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from bpflab import Lab
+from bpflab.backend import select
+from pytest_bpflab.leaks import told_of_leaks
+from pytest_bpflab.runs import watched
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from bpflab.backend.base import Backend
+    from bpflab.obj.spec import ObjectSpec
+    from bpflab.objects.loaded import LoadedObject
+
+
+class TestFileLab(Lab):
+    """A Lab that looks for sources and objects beside the test file first."""
+
+    def __init__(self, backend: Backend, directory: Path) -> None:
+        super().__init__(backend)
+        self.directory = directory
+
+    def load(
+        self,
+        source: str | Path | bytes | ObjectSpec,
+        *,
+        programs: Iterable[str] | None = None,
+        rodata: Mapping[str, int | bytes] | None = None,
+    ) -> LoadedObject:
+        """Load as `Lab.load`; a relative path is looked for beside the test file, then in the working directory."""
+        if isinstance(source, (str, Path)):
+            source = self.found(source)
+        return super().load(source, programs=programs, rodata=rodata)
+
+    def found(self, source: str | Path) -> Path:
+        """Return where a file is: beside the test file, else in the working directory; the former when nowhere."""
+        path = Path(source)
+        beside = self.directory / path
+        return path if path.exists() and not beside.exists() else beside
+
+
+@contextmanager
+def lab_of_test(item: pytest.Item, name: str) -> Iterator[Lab]:
+    """Open a Lab for a test on the backend of that name; the test fails where the backend cannot be used."""
+    refusal = select.kernel_refusal() if name == "kernel" else None
+    if refusal:
+        pytest.fail(f"--bpf=kernel: {refusal}", pytrace=False)
+    backend = watched(item, select.open_backend(name))
+    with told_of_leaks(item, name), TestFileLab(backend, item.path.parent) as lab:
+        yield lab

@@ -1,0 +1,53 @@
+"""Runs of programs, seen at the seam: what went in, what came out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from enum import IntEnum
+
+    import pytest
+
+    from bpflab.abi.prog_types import ProgType
+    from bpflab.backend.base import Backend
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One run of a program.
+
+    `program` is its name as the kernel knows it (15 characters), `type` its type, `packet` and `ctx` what went in,
+    `output` and `ctx_output` what came out, `retval` its return value (unsigned, 32 bits), `duration` the mean
+    nanoseconds of its `repeat` repetitions. `errno` is 0, or why the backend refused to run it.
+    """
+
+    backend: str
+    program: str
+    type: ProgType
+    packet: bytes
+    ctx: bytes
+    repeat: int
+    retval: int
+    output: bytes
+    ctx_output: bytes
+    duration: int
+    errno: int
+
+    @property
+    def verdict(self) -> IntEnum | None:
+        """The return value as a verdict of the program's type; None where it is a mere number."""
+        from bpflab.abi.verdicts import verdict_of
+
+        return verdict_of(self.type, self.retval)
+
+
+def watched(item: pytest.Item, backend: Backend) -> Backend:
+    """Return the backend, wrapped so that `pytest_bpf_run` hears of each run, if anybody listens to that hook."""
+    hook = item.ihook.pytest_bpf_run
+    if not hook.get_hookimpls():
+        return backend
+    from pytest_bpflab.watch import WatchingBackend
+
+    return WatchingBackend(backend, lambda run: hook(item=item, run=run))

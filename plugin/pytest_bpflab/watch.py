@@ -1,0 +1,77 @@
+"""A backend that tells of each run. Imported only where somebody listens: it brings bpflab with it."""
+
+from __future__ import annotations
+
+import ctypes
+from typing import TYPE_CHECKING
+
+from bpflab.abi.attr import LAYOUTS
+from bpflab.abi.commands import Command
+from bpflab.abi.prog_types import ProgType
+from bpflab.backend.wrap import WrappedBackend
+from pytest_bpflab.runs import Run
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from bpflab.backend.base import Backend
+
+LOAD = LAYOUTS[Command.PROG_LOAD]
+RUN = LAYOUTS[Command.PROG_TEST_RUN]
+
+
+class WatchingBackend(WrappedBackend):
+    """Passes everything on to `inner`, and tells `hear` of each PROG_TEST_RUN with its answer."""
+
+    def __init__(self, inner: Backend, hear: Callable[[Run], None]) -> None:
+        super().__init__(inner)
+        self._hear = hear
+        self._programs: dict[int, tuple[str, ProgType]] = {}
+
+    @property
+    def bpf(self) -> Callable[[int, ctypes.c_void_p, int], int]:
+        """The call, watched."""
+        return self._watched
+
+    def close(self, fd: int) -> None:
+        """Close, and forget the program that the descriptor stood for."""
+        self._programs.pop(fd, None)
+        self.inner.close(fd)
+
+    def _watched(self, command: int, pointer: ctypes.c_void_p, size: int) -> int:
+        answer = self.inner.bpf(command, pointer, size)
+        if command == Command.PROG_LOAD and answer >= 0:
+            self._programs[answer] = _loaded(_attr(pointer, size, LOAD.size))
+        elif command == Command.PROG_TEST_RUN:
+            self._hear(self._run(_attr(pointer, size, RUN.size), 0 if answer >= 0 else self.inner.errno()))
+        return answer
+
+    def _run(self, attr: bytearray, errno: int) -> Run:
+        field = {name: RUN.get(attr, name) for name in (field.name for field in RUN.fields)}
+        program, prog_type = self._programs.get(field["prog_fd"], ("", ProgType.UNSPEC))
+        return Run(
+            backend=self.name,
+            program=program,
+            type=prog_type,
+            packet=_copy(field["data_in"], field["data_size_in"]),
+            ctx=_copy(field["ctx_in"], field["ctx_size_in"]),
+            repeat=field["repeat"],
+            retval=field["retval"],
+            output=b"" if errno else _copy(field["data_out"], field["data_size_out"]),
+            ctx_output=b"" if errno else _copy(field["ctx_out"], field["ctx_size_out"]),
+            duration=field["duration"],
+            errno=errno,
+        )
+
+
+def _attr(pointer: ctypes.c_void_p, size: int, wanted: int) -> bytearray:
+    return bytearray(ctypes.string_at(pointer, size).ljust(wanted, b"\0"))
+
+
+def _loaded(attr: bytearray) -> tuple[str, ProgType]:
+    name = bytes(LOAD.unpack(attr)["prog_name"]).rstrip(b"\0").decode(errors="replace")
+    return name, ProgType(LOAD.get(attr, "prog_type"))
+
+
+def _copy(address: int, size: int) -> bytes:
+    return ctypes.string_at(address, size) if address and size else b""

@@ -1,0 +1,66 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import pytest
+
+THREE_TESTS = """
+    import pytest
+
+    def test_one(bpf): pass
+
+    def test_two(bpf):
+        assert bpf is None
+
+    @pytest.mark.skip
+    def test_skipped(bpf): pass
+
+    def test_plain(): pass
+"""
+
+
+def test_the_summary_counts_what_ran_on_the_kernel(suite: pytest.Pytester) -> None:
+    suite.makepyfile(THREE_TESTS)
+    result = suite.runpytest_inprocess("--bpf=kernel")
+    result.assert_outcomes(passed=2, failed=1, skipped=1)
+    result.stdout.fnmatch_lines(["bpf: 2 tests ran on the kernel (Linux *)"])
+
+
+def test_the_summary_counts_the_same_over_several_workers(suite: pytest.Pytester) -> None:
+    suite.makepyfile(THREE_TESTS)
+    result = suite.runpytest_subprocess("--bpf=kernel", "-n", "2")
+    result.stdout.fnmatch_lines(["bpf: 2 tests ran on the kernel (Linux *)"])
+
+
+def test_the_backend_is_a_property_in_junit_xml(suite: pytest.Pytester) -> None:
+    suite.makepyfile("def test_one(bpf): pass")
+    suite.runpytest_inprocess("--bpf=kernel", "--junit-xml=junit.xml")
+    assert '<property name="bpf_backend" value="kernel"' in suite.path.joinpath("junit.xml").read_text("utf-8")
+
+
+def test_a_run_without_bpf_tests_says_nothing_and_imports_nothing(suite: pytest.Pytester) -> None:
+    suite.makepyfile("""
+        import sys
+
+        def test_plain():
+            assert "bpflab" not in sys.modules
+    """)
+    result = suite.runpytest_subprocess()
+    result.assert_outcomes(passed=1)
+    result.stdout.no_fnmatch_line("bpf:*")
+
+
+def test_a_plugin_can_hear_of_each_run(suite: pytest.Pytester) -> None:
+    suite.makeconftest("""
+        def pytest_bpf_run(item, run):
+            print("heard", item.name, run.backend, run.program, run.verdict.name, run.packet == run.output, run.errno)
+    """)
+    suite.makepyfile("""
+        from programs import PASS
+
+        def test_runs(bpf):
+            bpf.program(PASS, name="passing").run(bytes(range(64)))
+    """)
+    result = suite.runpytest_inprocess("-s", "--bpf=kernel")
+    result.stdout.fnmatch_lines(["*heard test_runs kernel passing PASS True 0"])
