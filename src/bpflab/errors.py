@@ -12,15 +12,34 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
+    from typing import Any
 
 EINTR: Final = 4
 EAGAIN: Final = 11
 EBUSY: Final = 16
 
 
+@dataclass(frozen=True, slots=True)
+class BatchProgress:
+    """How far a batch of map elements came before its error.
+
+    `done` are the keys that were done, in order; `rest` gives what was not, the element that failed first (pairs for
+    an update, keys for a deletion); `taken` are the entries that lookup_and_delete_batch had taken out of the map.
+    """
+
+    done: list[Any] = field(default_factory=list)
+    rest: Iterable[Any] = ()
+    taken: dict[Any, Any] = field(default_factory=dict)
+
+
 class BpfError(Exception):
-    """Root of everything this library raises for a condition that its user can meet."""
+    """Root of everything this library raises for a condition that its user can meet.
+
+    `batch` says how far a batch of map elements came, where the error stopped one.
+    """
+
+    batch: BatchProgress | None = None
 
 
 class ArgumentError(BpfError, ValueError):
@@ -89,7 +108,9 @@ class OutOfMemoryError(SyscallError):
 
 
 class MapError(BpfError):
-    """A map could not do what was asked of it."""
+    """A map could not do what was asked of it; `failure` has the facts of the call, where one was made."""
+
+    failure: CallFailure | None = None
 
 
 class MapKeyError(MapError, KeyError):
@@ -160,6 +181,14 @@ class BtfError(ObjectError):
 
 class CompileError(BpfError):
     """The C compiler refused a source; the text is the compiler's own message."""
+
+
+class WaitTimeoutError(BpfError, TimeoutError):
+    """What was waited for did not happen in the given time."""
+
+
+class HandlerErrors(BpfError, ExceptionGroup[Exception]):  # noqa: N818 - several errors, as `exceptions` holds them
+    """Callbacks of a consumer failed while it ran; the group holds what they raised."""
 
 
 class AttachError(BpfError):

@@ -1,0 +1,235 @@
+"""Where the events of these tests come from: memory laid out as a ring buffer, a list, and the running kernel."""
+
+from __future__ import annotations
+
+import mmap
+import struct
+import threading
+from collections import deque
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, cast
+
+import pytest
+
+from bpflab.abi.commands import Command
+from bpflab.abi.map_types import MapType
+from bpflab.backend.descriptor import Descriptor
+from bpflab.backend.select import kernel_refusal
+from bpflab.events.source import Batch
+from bpflab.lab import Lab
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from bpflab.programs.program import Program
+
+BUSY = 1 << 31
+DISCARDED = 1 << 30
+PAGE = mmap.PAGESIZE
+PACKET = bytes(64)
+
+
+class Mapped(bytearray):
+    """Memory that refuses to be unmapped while it is viewed, as a memory map does."""
+
+    unmapped = 0
+
+    def close(self) -> None:
+        self.append(0)  # BufferError while views are alive
+        self.pop()
+        self.unmapped += 1
+
+
+class MemoryRing:
+    """A ring buffer without a kernel, and the kernel's side of it. Its data is not mirrored."""
+
+    def __init__(self, size: int = 4096) -> None:
+        self.size = size
+        self.consumer = Mapped(PAGE)
+        self.producer = Mapped(PAGE + size)
+        self.position = 0
+
+    def reserve(self, length: int) -> int | None:
+        """The record's position; None when there is no room."""
+        stride = 8 + (length + 7) // 8 * 8
+        if stride > self.size - (self.position - self.consumed):
+            return None
+        position = self.position
+        self._header(position, length | BUSY)
+        self.position += stride
+        struct.pack_into("=Q", self.producer, 0, self.position)
+        return position
+
+    def submit(self, position: int, data: bytes) -> None:
+        for index, byte in enumerate(data):
+            self.producer[PAGE + (position + 8 + index) % self.size] = byte
+        self._header(position, len(data))
+
+    def discard(self, position: int) -> None:
+        length: int = struct.unpack_from("=I", self.producer, PAGE + position % self.size)[0] & ~BUSY
+        self._header(position, length | DISCARDED)
+
+    def output(self, data: bytes) -> bool:
+        position = self.reserve(len(data))
+        if position is not None:
+            self.submit(position, data)
+        return position is not None
+
+    @property
+    def consumed(self) -> int:
+        position: int = struct.unpack_from("=Q", self.consumer)[0]
+        return position
+
+    def _header(self, position: int, word: int) -> None:
+        struct.pack_into("=II", self.producer, PAGE + position % self.size, word, position >> 12)
+
+
+@dataclass
+class MemoryBackend:
+    """The calls of a backend that a ring buffer's consumer makes, on one MemoryRing. Polls return at once."""
+
+    ring: MemoryRing
+    open_fds: set[int] = field(default_factory=lambda: {3})
+    name: str = "memory"
+
+    def dup(self, fd: int) -> int:
+        assert fd in self.open_fds
+        self.open_fds.add(max(self.open_fds) + 1)
+        return max(self.open_fds)
+
+    def close(self, fd: int) -> None:
+        self.open_fds.remove(fd)
+
+    def mmap(self, fd: int, length: int, *, writable: bool, offset: int = 0) -> Mapped:
+        assert fd in self.open_fds
+        assert writable == (offset == 0)
+        memory = self.ring.producer if offset else self.ring.consumer
+        assert length <= len(memory)
+        return memory
+
+    def poll(self, fds: Sequence[int], timeout: float | None) -> list[int]:
+        assert timeout is not None
+        return list(fds) if self.ring.position != self.ring.consumed else []
+
+    def fence(self) -> None:
+        """Nothing to order in one process."""
+
+
+class FakeLab:
+    """The part of a Lab that consumers use."""
+
+    def __init__(self, backend: object = None) -> None:
+        self.backend = backend
+        self.owned: list[object] = []
+        self.own = self.owned.append
+        self.disown = self.owned.remove
+
+    def check_open(self) -> None:
+        """Always open."""
+
+
+@dataclass(frozen=True)
+class EventsMap:
+    """A map as consumers see it."""
+
+    lab: Lab
+    fd: int
+    max_entries: int
+    name: str = "events"
+
+    def fileno(self) -> int:
+        return self.fd
+
+
+class ListSource:
+    """A source that a test fills with `put`; each event takes its length and 8 bytes more."""
+
+    def __init__(self) -> None:
+        self.waiting: deque[bytes] = deque()
+        self.closed = threading.Event()
+        self.failure: Exception | None = None
+        self._news = threading.Event()
+
+    def put(self, *events: bytes) -> None:
+        self.waiting.extend(events)
+        self._news.set()
+
+    @property
+    def lag(self) -> int:
+        return sum(len(event) + 8 for event in tuple(self.waiting))
+
+    def read(self, limit: int | None = None) -> Batch:
+        if self.failure is not None:
+            raise self.failure
+        assert not self.closed.is_set()
+        count = len(self.waiting) if limit is None else min(limit, len(self.waiting))
+        events = [self.waiting.popleft() for _ in range(count)]
+        size = sum(map(len, events))
+        return Batch(events, size=size, consumed=size + 8 * count)
+
+    def wait(self, timeout: float) -> None:
+        self._news.wait(timeout)
+        self._news.clear()
+
+    def close(self) -> None:
+        self.closed.set()
+
+
+def memory_map(ring: MemoryRing) -> EventsMap:
+    return EventsMap(cast("Lab", FakeLab(MemoryBackend(ring))), 3, ring.size)
+
+
+@pytest.fixture(scope="session")
+def new_ring() -> Callable[[int], MemoryRing]:
+    return MemoryRing
+
+
+@pytest.fixture
+def ring() -> MemoryRing:
+    return MemoryRing()
+
+
+@pytest.fixture
+def ring_map(ring: MemoryRing) -> EventsMap:
+    return memory_map(ring)
+
+
+@pytest.fixture
+def source() -> ListSource:
+    return ListSource()
+
+
+@pytest.fixture
+def list_map() -> EventsMap:
+    return EventsMap(cast("Lab", FakeLab()), -1, 0)
+
+
+@dataclass(frozen=True)
+class Kernel:
+    """Maps and programs on the running kernel."""
+
+    lab: Lab
+
+    def map(self, kind: MapType, max_entries: int, key_size: int = 0, value_size: int = 0, flags: int = 0) -> EventsMap:
+        answer = self.lab.call(
+            Command.MAP_CREATE,
+            map_type=kind,
+            max_entries=max_entries,
+            key_size=key_size,
+            value_size=value_size,
+            map_flags=flags,
+        )
+        fd = self.lab.own(Descriptor(self.lab.backend, answer.result, "The map of a test")).fileno()
+        return EventsMap(self.lab, fd, max_entries)
+
+    def program(self, text: str) -> Program:
+        return self.lab.program(text, type="xdp")
+
+
+@pytest.fixture
+def kernel() -> Iterator[Kernel]:
+    if refusal := kernel_refusal():
+        pytest.skip(refusal)
+    with Lab("kernel") as lab:
+        yield Kernel(lab)
