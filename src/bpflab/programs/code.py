@@ -33,4 +33,16 @@ def whole_instructions(insns: bytes) -> bytes:
 
 
 def _assembled(lab: Lab, code: str | Sequence[object], prog_type: ProgType) -> bytes:
-    raise NotImplementedError
+    from bpflab.asm.assembler import assemble
+
+    assembled = assemble(code, prog_type=prog_type, byteorder=lab.backend.byteorder)  # type: ignore[arg-type]  # flattened and checked there
+    for name, content in assembled.data.items():
+        _data_map(lab, name, content)
+    return assembled.relocated({name: lab.maps[name].fileno() for name in assembled.maps if name in lab.maps})
+
+
+def _data_map(lab: Lab, name: str, content: bytes) -> None:
+    from bpflab.abi.map_types import MapType
+
+    section = lab.map(MapType.ARRAY, key="u32", value=bytes, value_size=len(content), max_entries=1, name=name)
+    section[0] = content

@@ -31,6 +31,7 @@ class Interface:
     ifindex: int
     name: str
     mac: bytes = bytes(6)
+    broadcast: bytes = b"\xff" * 6
     mtu: int = 1500
     rx_queues: int = 1
     forwarding: bool = True
@@ -63,7 +64,7 @@ class World:
     arguments as the helper's own function gets them.
     """
 
-    interfaces: dict[int, Interface] = field(default_factory=lambda: {1: Interface(1, "lo", mtu=65536)})
+    interfaces: dict[int, Interface] = field(default_factory=lambda: {1: Interface(1, "lo", broadcast=bytes(6), mtu=65536)})
     routes: list[Route] = field(default_factory=list)
     neighbours: dict[tuple[int, Address], bytes] = field(default_factory=dict)
     events: list[Event] = field(default_factory=list)

@@ -1,0 +1,81 @@
+"""The context of skb programs: where the simulator keeps the fields of `struct __sk_buff`."""
+
+from __future__ import annotations
+
+import struct
+from typing import TYPE_CHECKING, Final
+
+from bpflab.abi.context import layout
+from bpflab.sim.check import CtxField, Kind
+from bpflab.sim.memory import RegionKind
+
+if TYPE_CHECKING:
+    from bpflab.abi.context import ContextField
+    from bpflab.sim.memory import Scope
+    from bpflab.sim.skb import Skb
+
+SK_BUFF: Final = layout("__sk_buff")
+POINTERS: Final = {
+    "data": (192, Kind.PACKET),
+    "data_end": (200, Kind.PACKET_END),
+    "data_meta": (208, Kind.PACKET_META),
+}
+"""Where 64-bit pointers stand that `__sk_buff` has as 32 bits: behind the structure itself."""
+SIZE: Final = 216
+KERNEL_SIZES: Final = {"pkt_type": 1, "vlan_present": 1} | dict.fromkeys(
+    ("protocol", "vlan_proto", "vlan_tci", "queue_mapping", "tc_index", "gso_segs", "gso_size"), 2
+)
+"""Fields that `struct sk_buff` keeps in fewer bytes than `__sk_buff` has; the others have all four.
+
+A read of no fewer bytes than that gives the whole value, wherever in the field it begins: the verifier's
+convert_ctx_accesses shifts only what is narrower than the kernel's own field.
+"""
+WIDE: Final = {"flow_keys": Kind.FLOW_KEYS, "sk": Kind.SOCK_COMMON}
+
+
+class SkbContext:
+    """The bytes of an skb's context. Plain numbers stand where `__sk_buff` has them, pointers behind it."""
+
+    def __init__(self, scope: Scope) -> None:
+        self.bytes = bytearray(SIZE)
+        self.region = scope.add(RegionKind.CONTEXT, self.bytes, name="__sk_buff", owner=self)
+        self.prefix = "<" if scope.memory.order == "little" else ">"
+
+    def __getitem__(self, name: str) -> int:
+        field = SK_BUFF.field(name)
+        value: int = struct.unpack_from(self.prefix + field.code, self.bytes, field.offset)[0]
+        return value
+
+    def __setitem__(self, name: str, value: int) -> None:
+        field = SK_BUFF.field(name)
+        mask = (1 << 8 * field.size) - 1
+        struct.pack_into(self.prefix + field.code, self.bytes, field.offset, value & mask)
+
+    def raw(self, name: str) -> bytes:
+        """Return a field's bytes, the whole of an array."""
+        field = SK_BUFF.field(name)
+        return bytes(self.bytes[field.offset : field.end])
+
+    def set_raw(self, name: str, content: bytes) -> None:
+        """Set a field's bytes: network addresses, cb."""
+        field = SK_BUFF.field(name)
+        self.bytes[field.offset : field.end] = content.ljust(field.end - field.offset, b"\0")
+
+    def write_pointers(self, skb: Skb) -> None:
+        """Write the packet's pointers and length."""
+        base = skb.region.address
+        pointers = (base + skb.data, base + skb.data + skb.linear_length, base + skb.data - skb.meta_length)
+        struct.pack_into(f"{self.prefix}3Q", self.bytes, POINTERS["data"][0], *pointers)
+        self["len"] = skb.length
+
+
+def place(field: ContextField, offset: int, size: int) -> CtxField:
+    """Say where the simulated context keeps the accessed bytes of a field."""
+    if field.name in POINTERS:
+        at, kind = POINTERS[field.name]
+        return CtxField(kind, at, 8)
+    if field.name in WIDE:
+        return CtxField(WIDE[field.name], offset, 8, nullable=field.name == "sk")
+    if size >= KERNEL_SIZES.get(field.name, 4) and not field.count and size < field.size:
+        return CtxField(Kind.SCALAR, field.offset, field.size)
+    return CtxField(Kind.SCALAR, offset, size)
