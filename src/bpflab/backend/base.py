@@ -66,6 +66,9 @@ class Backend(Protocol):
     def mount_bpf_fs(self) -> str:
         """Mount a BPF file system that nobody else sees and return its root; it goes when the backend closes."""
 
+    def unlink(self, path: str) -> None:
+        """Remove a pin from a BPF file system."""
+
     def kernel_btf(self) -> bytes | None:
         """Return the BTF of the kernel's own types and functions, in its raw form; None when it has none."""
 
@@ -83,3 +86,14 @@ class Backend(Protocol):
     @property
     def byteorder(self) -> str:
         """`little` or `big`: the order of integers in maps, packets' host fields and instructions."""
+
+
+@runtime_checkable
+class Preparing(Protocol):
+    """What a backend may offer besides: calls with all arguments bound, cheaper than `bpf` with them.
+
+    A backend that wraps another one must not pass its `prepare` on, or calls would go past it.
+    """
+
+    def prepare(self, command: int, attr: ctypes.c_void_p, size: int) -> Callable[[], int]:
+        """Bind the arguments of a call that never waits; the result answers as `bpf` with these arguments does."""

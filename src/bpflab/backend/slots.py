@@ -16,18 +16,26 @@ SlotT = TypeVar("SlotT")
 
 
 class SlotPool(Generic[SlotT]):
-    """Slots made on demand and used again. `take()` one, and `give` it back when the call is done."""
+    """Slots made on demand and used again. `take()` one, and `give` it back when the call is done.
 
-    __slots__ = ("_free", "_make", "give")
+    Where each call of a Python function counts, `pop()` a slot and, on IndexError, `make()` one.
+    """
+
+    __slots__ = ("_free", "give", "make", "pop")
 
     def __init__(self, make: Callable[[], SlotT]) -> None:
-        self._make = make
+        self.make = make
         self._free: list[SlotT] = []
         self.give = self._free.append
+        self.pop = self._free.pop
 
     def take(self) -> SlotT:
         """Return a slot that nobody else holds."""
         try:
-            return self._free.pop()
+            return self.pop()
         except IndexError:
-            return self._make()
+            return self.make()
+
+    def clear(self) -> None:
+        """Forget the slots that nobody holds, as their owner does when it closes."""
+        self._free.clear()

@@ -59,6 +59,10 @@ class WrappedBackend:
         """Mount a BPF file system of the inner backend."""
         return self.inner.mount_bpf_fs()
 
+    def unlink(self, path: str) -> None:
+        """Remove a pin of the inner backend."""
+        self.inner.unlink(path)
+
     def kernel_btf(self) -> bytes | None:
         """Return the inner backend's kernel BTF."""
         return self.inner.kernel_btf()
