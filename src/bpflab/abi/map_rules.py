@@ -66,6 +66,10 @@ class Numbers:
         return kind + bounds + (f", a multiple of {self.step}" if self.step > 1 and not self.power else "")
 
 
+_NO_FLAGS: Final = MapFlag(0)
+_NONE: Final = Numbers(only=(0,))
+
+
 @dataclass(frozen=True, slots=True)
 class MapRule:
     """What a type of map wants: sizes in bytes, entries, flags allowed and needed, map_extra, and operations.
@@ -79,8 +83,8 @@ class MapRule:
     entries: Numbers
     flags: MapFlag
     ops: MapOp
-    needed: MapFlag = MapFlag(0)
-    extra: Numbers = Numbers(only=(0,))
+    needed: MapFlag = _NO_FLAGS
+    extra: Numbers = _NONE
     per_cpu: bool = False
     needs_btf: bool = False
     inner: bool = False
@@ -89,7 +93,6 @@ class MapRule:
 EXCLUSIVE: Final = (MapFlag.RDONLY | MapFlag.WRONLY, MapFlag.RDONLY_PROG | MapFlag.WRONLY_PROG)
 """Pairs of flags that exclude each other, for every type."""
 
-_NONE = Numbers(only=(0,))
 _FOUR = Numbers(only=(4,))
 _FOUR_OR_EIGHT = Numbers(only=(4, 8))
 _SOME = Numbers(1, 2**32 - 1)
