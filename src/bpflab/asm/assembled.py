@@ -46,8 +46,8 @@ class Assembled:
 
     `labels` and `subprograms` say where names stand (subprograms the other way round: the name by its
     first slot, with the program itself at 0). `data` holds the bytes of each data section; a section
-    becomes the one value of an array map of that name. `lines` gives the text's line, from 1, of each
-    instruction that came from text.
+    becomes the one value of an array map of that name. `lines` gives the line, from 1, of each slot
+    that came from text.
     """
 
     insns: tuple[Insn, ...]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
+from itertools import pairwise
 from typing import TYPE_CHECKING, NoReturn
 
 from bpflab.asm.check import check_calls
@@ -19,11 +20,11 @@ if TYPE_CHECKING:
     from bpflab.abi.prog_types import ProgType
     from bpflab.asm.assembled import Assembled
     from bpflab.asm.insn import ByteOrder
-    from bpflab.asm.item import Item, Items
+    from bpflab.asm.item import Item
 
 
 def assemble(
-    source: str | Items,
+    source: str | Iterable[object],
     *,
     prog_type: ProgType | None = None,
     byteorder: ByteOrder = sys.byteorder,
@@ -56,7 +57,7 @@ class ItemListing:
         raise AssemblyError(f"item {index} of the program, `{show_item(self.items[index])}`: {why}")
 
 
-def _read(source: str | Items, byteorder: ByteOrder) -> Listing:
+def _read(source: str | Iterable[object], byteorder: ByteOrder) -> Listing:
     if isinstance(source, str):
         from bpflab.asm.text.reader import read
 
@@ -78,5 +79,5 @@ def flatten(source: object) -> Iterator[Item]:
 
 
 def _lines(listing: Listing, starts: Sequence[int]) -> dict[int, int]:
-    lines = zip(listing.items, starts, listing.lines, strict=False)
-    return {start: line for item, start, line in lines if isinstance(item, Insn | Pending)}
+    places = zip(pairwise(starts), listing.lines, strict=True)
+    return {slot: line for (start, end), line in places for slot in range(start, end)}

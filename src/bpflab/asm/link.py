@@ -76,7 +76,7 @@ class _Linker:
         try:
             return (call(item.name),)
         except UnknownHelperError as error:
-            self.blame(index, item.name, f"no label of the program is called {item.name!r}, and {error}")
+            self.blame(index, item.name, f"no label of the program is called {item.name!r}. {error}")
 
     def func(self, index: int, item: Pending) -> tuple[Insn, ...]:
         insn = Insn(LD_IMM64, item.insn.dst, WideSource.FUNC.value, imm=self.distance(index, item))
@@ -161,7 +161,7 @@ def _data(items: Sequence[Item], blame: Blame) -> tuple[dict[str, bytes], dict[s
             if item.name:
                 symbols[item.name] = item.section, len(content)
             content += item.content
-    kept = {name: bytes(content) for name, content in sections.items() if name != MAP_SECTION}
+    kept = {name: bytes(content) for name, content in sections.items() if content and name != MAP_SECTION}
     return kept, symbols
 
 

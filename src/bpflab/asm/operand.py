@@ -106,5 +106,6 @@ def size_of(call: Call, value: object, allowed: Collection[Size] = (B, H, W, DW)
     """Return a width that the instruction has."""
     if not isinstance(value, Size) or value not in allowed:
         names = ", ".join(size.name for size in allowed)
-        refuse(call, f"the size is {value!r}, but must be one of {names}")
+        given = value.name if isinstance(value, Size) else repr(value)
+        refuse(call, f"the size is {given}, but must be one of {names}")
     return value

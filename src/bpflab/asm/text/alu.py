@@ -51,6 +51,8 @@ _LETTERS: Final = {int(InsnClass.ALU64): "r", int(InsnClass.ALU): "w"}
 def read_binary(cursor: Cursor, dst: int, wide: bool) -> Insn:
     """Read the operator and the second operand."""
     op, off = OPERATORS[cursor.take()]
+    if op is AluOp.MOV and cursor.peek()[:1] == "w":
+        wide = False  # LLVM writes `r0 = w1` for a 32-bit move whose result is used as 64 bits
     cls = _CLASSES[wide]
     if cursor.peek() in REGISTERS:
         return Insn(cls | op | Source.X, dst, cursor.register_of(wide), off)

@@ -61,6 +61,8 @@ class Section:
             return None
         elif word in _IGNORED:
             return None
+        elif word == ".comm":
+            return _common(cursor)
         else:
             return self._bytes(cursor, word)
         cursor.end()
@@ -123,6 +125,16 @@ def _strings(cursor: Cursor, ending: bytes) -> list[bytes]:
         parts.append(unquoted(cursor.take()) + ending)
         if not cursor.accept(","):
             return parts
+
+
+def _common(cursor: Cursor) -> Data:
+    """Read `.comm name, size, alignment`: zeros that a linker puts into .bss."""
+    name = cursor.name("a symbol")
+    cursor.expect(",")
+    size = cursor.number((0, MAX_DATA))
+    align = _alignment(cursor, ".balign") if cursor.accept(",") else 1
+    cursor.end()
+    return Data(name, bytes(size), ".bss", align)
 
 
 def _section_name(cursor: Cursor) -> str:
