@@ -12,6 +12,7 @@ from bpflab.errors import InputError
 
 if TYPE_CHECKING:
     from bpflab.abi.context import ContextField, ContextLayout
+    from bpflab.abi.layout import ByteOrder
     from bpflab.abi.prog_types import ProgType
 
 ContextValue = int | tuple[int, ...]
@@ -41,14 +42,14 @@ class Context:
         return layout(cls.structure)
 
     @classmethod
-    def from_bytes(cls, data: bytes | memoryview, byteorder: str = "little") -> Context:
+    def from_bytes(cls, data: bytes | memoryview, byteorder: ByteOrder = "little") -> Context:
         """Read a context that came out of a run; fields past the end of `data` are 0."""
         raw = bytes(data).ljust(cls.layout().size, b"\0")
         context = cls()
         context._values = {field.name: _read(field, raw, byteorder) for field in cls.layout().fields}
         return context
 
-    def to_bytes(self, byteorder: str = "little") -> bytes:
+    def to_bytes(self, byteorder: ByteOrder = "little") -> bytes:
         """Return the structure's bytes, fields that were not given as zero."""
         buffer = bytearray(self.layout().size)
         for name, value in self._values.items():
@@ -128,11 +129,11 @@ class RawContext:
         self.data = bytes(data)
 
     @classmethod
-    def from_bytes(cls, data: bytes | memoryview, byteorder: str = "little") -> RawContext:  # noqa: ARG003 - as Context
+    def from_bytes(cls, data: bytes | memoryview, byteorder: ByteOrder = "little") -> RawContext:  # noqa: ARG003 - as Context
         """Keep the bytes as they are."""
         return cls(bytes(data))
 
-    def to_bytes(self, byteorder: str = "little") -> bytes:  # noqa: ARG002 - as Context
+    def to_bytes(self, byteorder: ByteOrder = "little") -> bytes:  # noqa: ARG002 - as Context
         """Return the bytes."""
         return self.data
 
@@ -154,11 +155,11 @@ def _is_set(value: ContextValue) -> bool:
     return any(value) if isinstance(value, tuple) else value != 0
 
 
-def _prefix(byteorder: str) -> str:
+def _prefix(byteorder: ByteOrder) -> str:
     return "<" if byteorder == "little" else ">"
 
 
-def _read(field: ContextField, raw: bytes, byteorder: str) -> ContextValue:
+def _read(field: ContextField, raw: bytes, byteorder: ByteOrder) -> ContextValue:
     items = struct.unpack_from(_prefix(byteorder) + field.code, raw, field.offset)
     return tuple(items) if field.count else int(items[0])
 

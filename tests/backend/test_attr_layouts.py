@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from bpflab.abi.attr import LAYOUTS, LINK_CREATE_LAYOUTS
 from bpflab.abi.commands import Command
 from bpflab.abi.info import BTF_INFO, LINK_INFO, MAP_INFO, PROG_INFO
-from bpflab.abi.layout import Field, Layout, Value
+from bpflab.abi.layout import ByteOrder, Field, Layout, Value
 from bpflab.errors import ArgumentError
 
 # Ends of the last fields, counted by hand over linux/bpf.h of Linux 7.2.
@@ -72,7 +72,7 @@ def test_what_is_packed_by_name_is_unpacked_by_name(command: Command, data: st.D
 
 
 @pytest.mark.parametrize("byteorder", ["little", "big"])
-def test_a_layout_has_the_byte_order_it_was_given(byteorder: str) -> None:
+def test_a_layout_has_the_byte_order_it_was_given(byteorder: ByteOrder) -> None:
     packed = Layout("pair", "first:I second:Q", byteorder).pack({"first": 1, "second": 2})
     assert packed == struct.pack("<I4xQ" if byteorder == "little" else ">I4xQ", 1, 2)
 

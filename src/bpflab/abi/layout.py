@@ -11,13 +11,14 @@ import struct
 import sys
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from bpflab.errors import ArgumentError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+ByteOrder = Literal["little", "big"]
 Value = int | bytes
 
 
@@ -43,7 +44,7 @@ class Field:
 class Layout:
     """A named flat struct: its fields, and its size in bytes up to the end of the last field."""
 
-    def __init__(self, name: str, text: str, byteorder: str = sys.byteorder) -> None:
+    def __init__(self, name: str, text: str, byteorder: ByteOrder = sys.byteorder) -> None:
         self.name = name
         self.prefix = "<" if byteorder == "little" else ">"
         self._text = text

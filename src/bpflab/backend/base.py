@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     import ctypes
     from collections.abc import Callable, Sequence
 
+    from bpflab.abi.layout import ByteOrder
+
 
 class MappedMemory(Protocol):
     """Memory shared with the kernel: give it to `memoryview()`; close it when the views are released."""
@@ -84,7 +86,7 @@ class Backend(Protocol):
         """The kernel's version, such as (6, 18, 44)."""
 
     @property
-    def byteorder(self) -> str:
+    def byteorder(self) -> ByteOrder:
         """`little` or `big`: the order of integers in maps, packets' host fields and instructions."""
 
 

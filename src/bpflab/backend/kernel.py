@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from bpflab.abi.architectures import Architecture
+    from bpflab.abi.layout import ByteOrder
     from bpflab.backend.base import MappedMemory
 
 MEMBARRIER_GLOBAL_EXPEDITED = 1 << 1
@@ -108,7 +109,7 @@ class KernelBackend:
         return parse_release(platform.release())
 
     @property
-    def byteorder(self) -> str:
+    def byteorder(self) -> ByteOrder:
         """The byte order of this machine."""
         return self.architecture.byte_order
 

@@ -8,6 +8,7 @@ if TYPE_CHECKING:
     import ctypes
     from collections.abc import Callable, Sequence
 
+    from bpflab.abi.layout import ByteOrder
     from bpflab.backend.base import Backend, MappedMemory
 
 
@@ -82,6 +83,6 @@ class WrappedBackend:
         return self.inner.release
 
     @property
-    def byteorder(self) -> str:
+    def byteorder(self) -> ByteOrder:
         """The inner backend's byte order."""
         return self.inner.byteorder

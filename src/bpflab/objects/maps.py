@@ -30,9 +30,7 @@ def create_maps(lab: Lab, spec: ObjectSpec, btf: Descriptor | None) -> dict[str,
     }
 
 
-def initialise_maps(
-    spec: ObjectSpec, maps: Mapping[str, Map[Any, Any]], programs: Mapping[str, Program]
-) -> None:
+def initialise_maps(spec: ObjectSpec, maps: Mapping[str, Map[Any, Any]], programs: Mapping[str, Program]) -> None:
     """Fill the slots that the source initialises with maps (maps of maps) and programs (program arrays).
 
     A program that was left out on purpose leaves its slot empty.

@@ -35,7 +35,7 @@ def whole_instructions(insns: bytes) -> bytes:
 def _assembled(lab: Lab, code: str | Sequence[object], prog_type: ProgType) -> bytes:
     from bpflab.asm.assembler import assemble
 
-    assembled = assemble(code, prog_type=prog_type, byteorder=lab.backend.byteorder)  # type: ignore[arg-type]  # flattened and checked there
+    assembled = assemble(code, prog_type=prog_type, byteorder=lab.backend.byteorder)
     for name, content in assembled.data.items():
         _data_map(lab, name, content)
     return assembled.relocated({name: lab.maps[name].fileno() for name in assembled.maps if name in lab.maps})
@@ -44,5 +44,5 @@ def _assembled(lab: Lab, code: str | Sequence[object], prog_type: ProgType) -> b
 def _data_map(lab: Lab, name: str, content: bytes) -> None:
     from bpflab.abi.map_types import MapType
 
-    section = lab.map(MapType.ARRAY, key="u32", value=bytes, value_size=len(content), max_entries=1, name=name)
+    section = lab.map(MapType.ARRAY, key="u32", value=len(content), max_entries=1, name=name)
     section[0] = content

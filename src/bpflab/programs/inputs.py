@@ -13,6 +13,7 @@ from bpflab.errors import CannotRunError, InputError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from bpflab.abi.layout import ByteOrder
     from bpflab.abi.prog_types import ProgType
 
 
@@ -66,7 +67,7 @@ def check_options(prog_type: ProgType, rule: RunRule, *, repeat: int, flags: int
 
 
 def context_bytes(
-    prog_type: ProgType, rule: RunRule, ctx: AnyContext | bytes | None, size: int, byteorder: str
+    prog_type: ProgType, rule: RunRule, ctx: AnyContext | bytes | None, size: int, byteorder: ByteOrder
 ) -> bytes | None:
     """Return the context's bytes, checked against the type; None where none goes in."""
     if ctx is None:
@@ -81,7 +82,7 @@ def context_bytes(
     return raw
 
 
-def _typed_bytes(prog_type: ProgType, ctx: AnyContext | bytes, size: int, byteorder: str) -> bytes:
+def _typed_bytes(prog_type: ProgType, ctx: AnyContext | bytes, size: int, byteorder: ByteOrder) -> bytes:
     expected = context_class(prog_type)
     if isinstance(ctx, (bytes, bytearray, memoryview)):
         return bytes(ctx)
