@@ -108,7 +108,7 @@ _CONTEXT_NAMES = {
 }
 
 _RUN_NAMES = {
-    "__sk_buff": "SOCKET_FILTER SCHED_CLS SCHED_ACT CGROUP_SKB LWT_IN LWT_OUT LWT_XMIT LWT_SEG6LOCAL",
+    "__sk_buff": "SOCKET_FILTER SCHED_CLS SCHED_ACT CGROUP_SKB LWT_IN LWT_OUT LWT_XMIT",
     "xdp_md": "XDP",
     "bpf_flow_keys": "FLOW_DISSECTOR",
     "bpf_sk_lookup": "SK_LOOKUP",

@@ -149,8 +149,8 @@ class _Reader:
         """End the helper that was being read, if any, and check it as a whole."""
         block, self.block = self.block, None
         if block is not None:
-            _check(block)
             self.file.helpers.append(_helper(block))
+            _check(block)
 
 
 def _helper(block: _Block) -> Helper:
