@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 from bpflab.errors import CompileError
 from bpflab.obj.compile import compile_c
-from bpflab.obj.compile_cache import digest, write_whole
+from bpflab.obj.compile_cache import digest
 from bpflab.obj.compilers import find_compiler
 
 if TYPE_CHECKING:
@@ -55,9 +55,9 @@ def ship(source: Path, byteorder: ByteOrder = sys.byteorder) -> Path:
     flags = [f"-ffile-prefix-map={directory}={name}" for directory, name in maps.items()]
     built = compile_c(source, flags=[*flags, "-fdebug-compilation-dir=."], byteorder=byteorder)
     object_ = source.with_suffix(".o")
-    write_whole(object_, built.read_bytes())
+    object_.write_bytes(built.read_bytes())
     lines = [f"{digest(path)}  {path.name}\n" for path in (source, object_)]
-    write_whole(sums_of(source), "".join(lines).encode())
+    sums_of(source).write_text("".join(lines), encoding="utf-8")
     return object_
 
 

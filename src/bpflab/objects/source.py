@@ -26,13 +26,14 @@ def spec_of(source: str | Path | bytes | ObjectSpec) -> ObjectSpec:
 
 
 def _spec_of_path(path: Path) -> ObjectSpec:
-    from bpflab.obj import compile_c, read_object
+    from bpflab.obj import read_object
+    from bpflab.obj.prebuilt import compiled
 
     if not path.is_file():
         siblings = [entry.name for entry in path.parent.iterdir()] if path.parent.is_dir() else []
         near = near_names(path.name, [name for name in siblings if ".bpf." in name or name.endswith(".o")])
         raise ObjectError(f"There is no file {path}{near}")
-    return read_object(compile_c(path) if path.suffix == ".c" else path)
+    return read_object(compiled(path) if path.suffix == ".c" else path)
 
 
 def choose_programs(spec: ObjectSpec, wanted: list[str] | None) -> list[str]:
