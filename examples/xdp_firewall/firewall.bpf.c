@@ -21,6 +21,10 @@
 #include <bpf/bpf_endian.h>
 #include <bpf/bpf_helpers.h>
 
+#ifndef NULL
+#define NULL ((void *)0)
+#endif
+
 #define MAX_VLAN_TAGS 2   /* 802.1Q alone, or within 802.1ad ("QinQ") */
 #define MAX_EXTENSIONS 6  /* RFC 8200 recommends an order with at most that many before the payload */
 #define DEFAULT_TTL 64
@@ -296,7 +300,7 @@ static __always_inline struct ipv6hdr *read_ipv6(struct cursor *cursor, struct p
 		if (!extension)
 			return NULL;
 		length = extension_length(payload->protocol, extension->length);
-		if (length < sizeof(*extension) || length > unread || !skip(cursor, length - sizeof(*extension)))
+		if (length > unread || !skip(cursor, length - sizeof(*extension)))
 			return NULL;
 		if (payload->protocol == IPPROTO_FRAGMENT)
 			payload->offset = bpf_ntohs(extension->fragment) >> 3;
