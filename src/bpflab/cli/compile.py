@@ -1,0 +1,21 @@
+"""`bpflab compile`: an object that can be shipped beside its source."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+
+@click.command("compile")
+@click.argument("source", type=click.Path(dir_okay=False, path_type=Path))
+def command(source: Path) -> None:
+    """Compile SOURCE to an object that can be shipped beside it.
+
+    Written are the object, without paths of this machine, and a file of hashes: whoever loads the source takes the
+    object without a compiler, as long as neither of them was changed.
+    """
+    from bpflab.obj.prebuilt import ship, sums_of
+
+    object_ = ship(source)
+    click.echo(f"{object_} ({object_.stat().st_size} bytes) and {sums_of(source).name}")
