@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import os
 import threading
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from bpflab.errors import NotSupportedError
+from bpflab.abi.errno import Errno
+from bpflab.abi.rings import PERF_EVENT_ATTR
 from bpflab.sim.kernel import Machine, SimKernel
-from bpflab.sim.refusal import Refusal
+from bpflab.sim.mapping import map_memory
+from bpflab.sim.perf import SimPerfEvent, perf_ioctl
+from bpflab.sim.refusal import Refusal, refuse_if
 
 if TYPE_CHECKING:
     import ctypes
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
+    from bpflab.abi.layout import ByteOrder
     from bpflab.backend.base import MappedMemory
 
 
@@ -40,52 +45,73 @@ class SimBackend:
 
     def close(self, fd: int) -> None:
         """Close a descriptor; OSError (EBADF) when it is not open."""
-        with self.kernel.lock:
-            try:
-                self.kernel.files.close(fd)
-            except Refusal as refusal:
-                raise os_error(refusal, "close") from None
+        with self._answering("close"):
+            self.kernel.files.close(fd)
 
     def dup(self, fd: int) -> int:
         """Return a second descriptor of the same object."""
-        with self.kernel.lock:
-            try:
-                return self.kernel.files.dup(fd)
-            except Refusal as refusal:
-                raise os_error(refusal, "dup") from None
+        with self._answering("dup"):
+            return self.kernel.files.dup(fd)
 
     def mmap(self, fd: int, length: int, *, writable: bool, offset: int = 0) -> MappedMemory:
-        """Map a map's memory."""
-        raise NotSupportedError("The simulated kernel cannot map maps into memory yet.")
+        """Map a map's memory, or a perf event's buffer; OSError with the kernel's errno."""
+        with self._answering("mmap"):
+            return map_memory(self.kernel, fd, length, offset, writable=writable)
 
     def poll(self, fds: Sequence[int], timeout: float | None) -> list[int]:
-        """Wait until any of the descriptors is readable."""
-        kernel = self.kernel
+        """Wait until any of the descriptors is readable; those that are. Seconds of real time."""
+        files = self.kernel.files
 
         def ready() -> list[int]:
-            return [fd for fd in fds if kernel.files.get(fd).object.readable()]
+            return [fd for fd in fds if files.get(fd).object.readable()]
 
-        with kernel.wakeup:
-            kernel.wakeup.wait_for(ready, timeout)
-            return ready()
+        with self._answering("poll"):
+            return self.kernel.wakeup.wait_for(ready, timeout)
 
     def perf_event_open(self, attr: bytes, pid: int, cpu: int, group_fd: int, flags: int) -> int:
-        """Open a simulated perf event."""
-        raise NotSupportedError("The simulated kernel has no perf events yet.")
+        """Open a perf event; only those that programs write to ever have samples."""
+        del pid, group_fd, flags
+        kernel = self.kernel
+        with self._answering("perf_event_open"):
+            refuse_if(len(attr) < PERF_EVENT_ATTR.size)
+            refuse_if(cpu >= kernel.machine.possible_cpus, Errno.ENODEV)
+            return kernel.files.open(SimPerfEvent(kernel, attr, cpu))
 
     def ioctl(self, fd: int, request: int, argument: int) -> int:
-        """Control a simulated perf event."""
-        raise NotSupportedError("The simulated kernel has no ioctl yet.")
+        """Enable or disable a perf event, or give it a program; ENOTTY for anything else."""
+        with self._answering("ioctl"):
+            return perf_ioctl(self.kernel, fd, request, argument)
 
     def fence(self) -> None:
-        """Nothing to order: programs and their consumers take turns under one lock."""
+        """Order nothing: programs and their consumers take turns under one lock."""
 
     def mount_bpf_fs(self) -> str:
-        """Return the root of the simulated pin tree."""
-        raise NotSupportedError("The simulated kernel cannot pin yet.")
+        """Return the root of a new tree of pins; it is no path of a real file system."""
+        with self.kernel.lock:
+            return self.kernel.bpffs.mount()
+
+    def unlink(self, path: str) -> None:
+        """Remove a pin; OSError with the errno."""
+        with self._answering("unlink"):
+            self.kernel.bpffs.unlink(path)
+
+    def kernel_btf(self) -> bytes | None:
+        """Return None: the simulated kernel has no types of its own."""
+        return None
 
     def shutdown(self) -> None:
-        """Nothing is held outside of the Python objects."""
+        """Remove all pins; descriptors given out are their owner's."""
+        with self.kernel.lock:
+            self.kernel.bpffs.unmount_all()
+
+    @contextmanager
+    def _answering(self, call: str) -> Iterator[None]:
+        """Hold the kernel's lock, and turn its refusal into the OSError of a system call."""
+        try:
+            with self.kernel.lock:
+                yield
+        except Refusal as refusal:
+            raise OSError(refusal.errno, os.strerror(refusal.errno), call) from None
 
     @property
     def possible_cpus(self) -> int:
@@ -98,11 +124,6 @@ class SimBackend:
         return self.kernel.machine.release
 
     @property
-    def byteorder(self) -> str:
+    def byteorder(self) -> ByteOrder:
         """The byte order of the simulated machine."""
         return self.kernel.machine.byteorder
-
-
-def os_error(refusal: Refusal, call: str) -> OSError:
-    """Build the OSError that a backend raises beside bpf(2)."""
-    return OSError(refusal.errno, os.strerror(refusal.errno), call)
