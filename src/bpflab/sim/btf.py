@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, ClassVar
 from bpflab.abi.errno import Errno
 from bpflab.errors import BtfError
 from bpflab.obj.btf import Btf
+from bpflab.obj.btf_layout import size_of
 from bpflab.sim.objects import KernelObject
 from bpflab.sim.refusal import Refusal
 
@@ -24,6 +25,13 @@ class SimBtf(KernelObject):
         self.kernel = kernel
         self.data = data
         self.types = Btf(data)
+
+    def size_of(self, type_id: int) -> int:
+        """Return the bytes of a value of a type; EINVAL for an id that has no size."""
+        try:
+            return size_of(self.types, type_id)
+        except BtfError:
+            raise Refusal(Errno.EINVAL) from None
 
     def free(self) -> None:
         """Take it out of the kernel's table."""

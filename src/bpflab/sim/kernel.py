@@ -6,12 +6,13 @@ import sys
 import threading
 from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from bpflab.abi.attr import LAYOUTS
 from bpflab.abi.commands import Command
 from bpflab.abi.errno import Errno
 from bpflab.sim import user
+from bpflab.sim.bpffs import BpfFs
 from bpflab.sim.clock import Chance, Clock
 from bpflab.sim.commands import find_commands
 from bpflab.sim.files import FileTable
@@ -19,17 +20,18 @@ from bpflab.sim.memory import Memory
 from bpflab.sim.objects import IdTable, ObjectT
 from bpflab.sim.refusal import Refusal
 from bpflab.sim.request import ATTR_SIZE, Decoder, Request, check_tail
+from bpflab.sim.world import World
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from bpflab.abi.layout import ByteOrder
+    from bpflab.abi.prog_types import ProgType
+    from bpflab.sim.bind import Bindings
     from bpflab.sim.btf import SimBtf
-    from bpflab.sim.engine import HelperFunction
     from bpflab.sim.links import SimLink
     from bpflab.sim.maps.base import SimMap
     from bpflab.sim.programs import SimProgram
-
-ByteOrder = Literal["little", "big"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,11 +56,14 @@ class SimKernel:
         self.random = Chance(seed)
         self.cpu = 0
         self.files = FileTable()
+        self.bpffs = BpfFs()
         self.maps: IdTable[SimMap] = IdTable()
         self.programs: IdTable[SimProgram] = IdTable()
         self.btfs: IdTable[SimBtf] = IdTable()
         self.links: IdTable[SimLink] = IdTable()
-        self.helpers: dict[int, HelperFunction] = {}
+        self.world = World()
+        self.last_run_steps = 0
+        self._helpers: dict[ProgType, Bindings] = {}
         self.lock = threading.RLock()
         self.wakeup = threading.Condition(self.lock)
         self._commands = _table()
@@ -82,6 +87,14 @@ class SimKernel:
         if not isinstance(target, kind):
             raise Refusal(Errno.EINVAL)
         return target
+
+    def helpers(self, prog_type: ProgType) -> Bindings:
+        """Return the helpers of a program type, by id, as the engine calls them."""
+        from bpflab.sim.bind import Bindings
+
+        if prog_type not in self._helpers:
+            self._helpers[prog_type] = Bindings(prog_type, self.world.helpers)
+        return self._helpers[prog_type]
 
     def wake(self) -> None:
         """Let those who poll look again."""

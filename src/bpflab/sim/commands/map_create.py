@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from bpflab.abi.errno import Errno
 from bpflab.abi.flags import MapFlag
+from bpflab.abi.map_btf import WITHOUT_BTF
 from bpflab.abi.map_types import MapType
+from bpflab.sim.btf import SimBtf
 from bpflab.sim.files import BOTH, READ, WRITE
 from bpflab.sim.maps import find_map_types
 from bpflab.sim.maps.spec import MapSpec
@@ -14,24 +16,57 @@ from bpflab.sim.refusal import Refusal, refuse_if
 
 if TYPE_CHECKING:
     from bpflab.sim.kernel import SimKernel
+    from bpflab.sim.maps.base import SimMap
     from bpflab.sim.request import Request
 
-NAME_CHARACTERS = frozenset(b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.")
+WITH_EXTRA: Final = frozenset({MapType.BLOOM_FILTER, MapType.ARENA})
+NUMA_NODE: Final = int(MapFlag.NUMA_NODE)
+NAME_CHARACTERS: Final = frozenset(b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.")
 
 
 def map_create(kernel: SimKernel, request: Request) -> int:
     """Make a map and return its descriptor."""
+    refuse_if(request["btf_vmlinux_value_type_id"] and request["map_type"] != MapType.STRUCT_OPS)
+    refuse_if(request["btf_key_type_id"] and not request["btf_value_type_id"])
+    refuse_if(request["map_extra"] and request["map_type"] not in WITH_EXTRA)
+    flags = request["map_flags"]
+    mode = file_mode(flags)
+    refuse_if(flags & NUMA_NODE and request["numa_node"])
+    created = make_map(kernel, request)
+    return kernel.files.open(kernel.maps.add(created), mode)
+
+
+def make_map(kernel: SimKernel, request: Request) -> SimMap:
+    """Make a map that has no id yet; what refuses it leaves nothing behind."""
     spec = read_spec(request)
     kind = find_map_types().get(spec.type)
     if kind is None:
         raise Refusal(Errno.EINVAL)
     kind.check(spec)
-    created = kernel.maps.add(kind(kernel, spec))
-    return kernel.files.open(created, file_mode(spec.flags))
+    made = kind.make(kernel, spec, request)
+    try:
+        object_name(request.text("map_name"))
+        if spec.btf_key_type_id or spec.btf_value_type_id:
+            describe(kernel, made, request["btf_fd"])
+    except Refusal:
+        made.put()
+        raise
+    return made
+
+
+def describe(kernel: SimKernel, made: SimMap, btf_fd: int) -> None:
+    """Give a map the BTF of its key and value; their sizes have to be those of the map."""
+    btf = kernel.find(btf_fd, SimBtf)
+    spec = made.spec
+    refuse_if(btf.size_of(spec.btf_value_type_id) != made.value_size)
+    if spec.btf_key_type_id:
+        refuse_if(btf.size_of(spec.btf_key_type_id) != made.key_size)
+    refuse_if(spec.type in WITHOUT_BTF, Errno.ENOTSUPP)
+    made.describe(btf)
 
 
 def read_spec(request: Request) -> MapSpec:
-    """Read the attr; EINVAL for a type, name or flag that is not known."""
+    """Read the attr; EINVAL for a type that is not known."""
     try:
         map_type = MapType(request["map_type"])
     except ValueError:
@@ -43,7 +78,7 @@ def read_spec(request: Request) -> MapSpec:
         max_entries=request["max_entries"],
         flags=request["map_flags"],
         extra=request["map_extra"],
-        name=object_name(request.text("map_name")),
+        name=request.text("map_name").partition(b"\0")[0].decode("ascii", "replace"),
         numa_node=request["numa_node"],
         ifindex=request["map_ifindex"],
         btf_key_type_id=request["btf_key_type_id"],
@@ -53,9 +88,9 @@ def read_spec(request: Request) -> MapSpec:
 
 
 def object_name(raw: bytes) -> str:
-    """Read a name: letters, digits, `_` and `.`, ended by a zero byte, nothing after it; else EINVAL."""
-    name, zero, rest = raw.partition(b"\0")
-    refuse_if(not zero or any(rest) or not NAME_CHARACTERS.issuperset(name))
+    """Read a name: letters, digits, `_` and `.`, ended by a zero byte; else EINVAL."""
+    name, zero, _ = raw.partition(b"\0")
+    refuse_if(not zero or not NAME_CHARACTERS.issuperset(name))
     return name.decode("ascii")
 
 

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from bpflab.abi.errno import Errno
+from bpflab.abi.flags import MapFlag
 from bpflab.abi.map_types import MapType
+from bpflab.sim.maps import record, rules
 from bpflab.sim.maps.base import EXIST, LOCK, NOEXIST, SimMap
 from bpflab.sim.refusal import Refusal, refuse_if
+from bpflab.sim.shared import SharedMemory, page_aligned
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from bpflab.sim.kernel import SimKernel
-    from bpflab.sim.maps.spec import MapSpec
+    from bpflab.sim.maps.spec import MapSpec, MapTraits
     from bpflab.sim.memory import Region
+
+INT_MAX: Final = (1 << 31) - 1
 
 
 class IndexedMap(SimMap):
@@ -33,13 +38,10 @@ class IndexedMap(SimMap):
             raise Refusal(Errno.ENOENT)
         return (index + 1).to_bytes(4, self.byteorder)
 
-    def check_update(self, index: int, flags: int) -> int:
-        """0 when an update with these flags may go on, else its negative errno."""
-        if flags & ~LOCK > EXIST:
-            return -Errno.EINVAL
-        if index >= self.max_entries:
-            return -Errno.E2BIG
-        return -Errno.EEXIST if flags & NOEXIST else 0
+    def fits(self, template: MapTraits) -> bool:
+        """Tell whether it fits a template; the number of entries counts unless the map is INNER_MAP."""
+        same = self.max_entries == template.max_entries or bool(self.flags & MapFlag.INNER_MAP)
+        return same and super().fits(template)
 
 
 class ArrayMap(IndexedMap):
@@ -47,18 +49,33 @@ class ArrayMap(IndexedMap):
 
     def __init__(self, kernel: SimKernel, spec: MapSpec) -> None:
         super().__init__(kernel, spec)
-        self._data = memoryview(bytearray(spec.stride * spec.max_entries))
+        size = spec.stride * spec.max_entries
+        rules.check_memory(size)
+        self._shared = SharedMemory(size) if spec.flags & MapFlag.MMAPABLE else None
+        self._data = self._shared.view if self._shared else memoryview(bytearray(size))
         self._regions: dict[int, Region] = {}
 
     @classmethod
     def check(cls, spec: MapSpec) -> None:
-        """Keys of 4 bytes; a value and an element at least."""
-        refuse_if(spec.max_entries == 0 or spec.key_size != 4 or spec.value_size == 0)
+        """Refuse what the rules do, and (E2BIG) a value over INT_MAX bytes."""
+        super().check(spec)
+        refuse_if(spec.value_size > INT_MAX, Errno.E2BIG)
 
     def value(self, index: int) -> memoryview:
         """Return the bytes of one value."""
         start = index * self.spec.stride
         return self._data[start : start + self.value_size]
+
+    def shared(self) -> SharedMemory:
+        """Return the values' memory; EINVAL for an array that is not MMAPABLE."""
+        if self._shared is None:
+            raise Refusal(Errno.EINVAL)
+        return self._shared
+
+    def check_map(self, offset: int, length: int, *, writable: bool) -> None:
+        """Refuse a mapping past the end."""
+        del writable
+        refuse_if(offset + page_aligned(length) > self.shared().size)
 
     def direct_value(self, offset: int) -> int | None:
         """Return the address of a byte of the only value; None for an array of several."""
@@ -78,11 +95,17 @@ class ArrayMap(IndexedMap):
 
     def update(self, key: bytes, value: bytes, flags: int) -> int:
         """Copy the value to its index; it cannot be inserted, so NOEXIST is EEXIST."""
+        if flags & ~LOCK > EXIST:
+            return -Errno.EINVAL
         index = self.index(key)
-        refused = self.check_update(index, flags)
-        if not refused:
-            self.value(index)[:] = value
-        return refused
+        if index >= self.max_entries:
+            return -Errno.E2BIG
+        if flags & NOEXIST:
+            return -Errno.EEXIST
+        if flags & LOCK and not self.has_lock:
+            return -Errno.EINVAL
+        record.store(self.fields, self.value(index), value)
+        return 0
 
     def delete(self, key: bytes) -> int:
         """Refuse: an array's elements cannot be removed."""
@@ -100,12 +123,14 @@ class ArrayMap(IndexedMap):
         del flags
         index = self.index(key)
         refuse_if(index >= self.max_entries, Errno.ENOENT)
-        return bytes(self.value(index))
+        return record.without(self.fields, bytes(self.value(index)))
 
     def free(self) -> None:
         """Take the values out of memory."""
         for region in self._regions.values():
             self.kernel.memory.retire(region)
+        if self._shared is not None:
+            self._shared.close()
         super().free()
 
 

@@ -8,20 +8,28 @@ the defaults refuse as the running kernel does for a type without that operation
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, ClassVar, Final
 
 from bpflab.abi.errno import Errno
 from bpflab.abi.flags import MapFlag, UpdateFlag
+from bpflab.sim.maps import rules
+from bpflab.sim.maps.batch import by_key
+from bpflab.sim.maps.record import LOCKS, SpecialField, special_fields
+from bpflab.sim.maps.spec import MapTraits
 from bpflab.sim.memory import RegionKind
 from bpflab.sim.objects import KernelObject
-from bpflab.sim.refusal import Refusal
+from bpflab.sim.refusal import Refusal, refuse_if
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from bpflab.sim.btf import SimBtf
     from bpflab.sim.kernel import SimKernel
     from bpflab.sim.maps.spec import MapSpec
     from bpflab.sim.memory import Region
+    from bpflab.sim.request import Request
+    from bpflab.sim.shared import SharedMemory
 
 NOEXIST: Final = int(UpdateFlag.NOEXIST)
 EXIST: Final = int(UpdateFlag.EXIST)
@@ -32,25 +40,59 @@ LOCK: Final = int(UpdateFlag.LOCK)
 class SimMap(KernelObject):
     """A map: its spec, its place in the kernel, and operations that its type fills in."""
 
-    kind = "map"
-    batch: ClassVar[frozenset[str]] = frozenset()
-    """The batch commands of this type: `lookup`, `update`, `delete`, `lookup_and_delete`."""
+    kind: ClassVar[str] = "map"
+    too_big: ClassVar[frozenset[str]] = frozenset()
+    """Fields of the spec that answer E2BIG instead of EINVAL when they are too large."""
+    can_be_inner: ClassVar[bool] = True
+    """Whether maps of this type may be put into maps."""
 
     def __init__(self, kernel: SimKernel, spec: MapSpec) -> None:
         super().__init__()
         self.kernel = kernel
         self.spec = spec
-        self.frozen = False
         self.type = spec.type
+        self.flags = int(spec.flags)
         self.key_size = spec.key_size
         self.value_size = spec.value_size
         self.max_entries = spec.max_entries
         self.byteorder = kernel.machine.byteorder
+        self.btf: SimBtf | None = None
+        self.fields: tuple[SpecialField, ...] = ()
+        self.has_lock = False
+        self.frozen = False
+        self.writers = 0
         self._object: Region | None = None
 
     @classmethod
     def check(cls, spec: MapSpec) -> None:
         """Refuse a spec that this type cannot be made from."""
+        rules.check(spec, cls.too_big)
+
+    @classmethod
+    def make(cls, kernel: SimKernel, spec: MapSpec, request: Request) -> SimMap:
+        """Make a map from a spec that `check` passed; `request` has the attr's other fields."""
+        del request
+        return cls(kernel, spec)
+
+    def describe(self, btf: SimBtf) -> None:
+        """Keep the BTF of key and value, and find the value's special fields."""
+        btf.get()
+        self.btf = btf
+        self.fields = special_fields(btf.types, self.spec.btf_value_type_id)
+        self.has_lock = any(field.name in LOCKS for field in self.fields)
+
+    def free(self) -> None:
+        """Take the map out of the kernel's table and its values out of memory."""
+        self.kernel.maps.remove(self)
+        if self._object is not None:
+            self.kernel.memory.retire(self._object)
+        if self.btf is not None:
+            self.btf.put()
+
+    @property
+    def name(self) -> str:
+        """Its name, up to 15 characters."""
+        return self.spec.name
 
     @property
     def user_value_size(self) -> int:
@@ -62,25 +104,36 @@ class SimMap(KernelObject):
         """The address of the map itself, what a program passes to a helper: opaque."""
         if self._object is None:
             memory = self.kernel.memory
-            self._object = memory.add(RegionKind.MAP, bytearray(), name=self.spec.name, writable=False, owner=self)
+            self._object = memory.add(RegionKind.MAP, bytearray(), name=self.name, writable=False, owner=self)
         return self._object.address
 
     def add_region(self, data: bytearray | memoryview) -> Region:
         """Give a value an address; programs may write to it unless the map is RDONLY_PROG."""
-        writable = not self.spec.flags & MapFlag.RDONLY_PROG
-        name = self.spec.name
-        return self.kernel.memory.add(RegionKind.MAP_VALUE, data, name=name, writable=writable, owner=self)
+        writable = not self.flags & MapFlag.RDONLY_PROG
+        return self.kernel.memory.add(RegionKind.MAP_VALUE, data, name=self.name, writable=writable, owner=self)
 
-    def free(self) -> None:
-        """Take the map out of the kernel's table and its values out of memory."""
-        self.kernel.maps.remove(self)
-        if self._object is not None:
-            self.kernel.memory.retire(self._object)
+    @property
+    def traits(self) -> MapTraits:
+        """What a template of inner maps keeps of it."""
+        return MapTraits(self.type, self.key_size, self.value_size, self.max_entries, self.flags, self.fields)
+
+    def fits(self, template: MapTraits) -> bool:
+        """Tell whether this map may stand where `template` is the template of inner maps."""
+        return replace(self.traits, max_entries=template.max_entries) == template
 
     def direct_value(self, offset: int) -> int | None:
         """Return the address of a byte of its value; 0 past the end, None for a type without such access."""
         del offset
         return None
+
+    def shared(self) -> SharedMemory:
+        """Return the memory that user space can map; ENOTSUPP."""
+        raise Refusal(Errno.ENOTSUPP)
+
+    def check_map(self, offset: int, length: int, *, writable: bool) -> None:
+        """Refuse a mapping of `shared()` that this type does not allow."""
+        del offset, length, writable
+        raise Refusal(Errno.ENOTSUPP)
 
     # What programs call.
 
@@ -146,3 +199,8 @@ class SimMap(KernelObject):
         """Return the key after this one, the first for None or a key that is not there; ENOENT after the last."""
         del key
         raise Refusal(Errno.ENOTSUPP)
+
+    def batch_lookup(self, request: Request, *, delete: bool) -> int:
+        """Answer MAP_LOOKUP_BATCH, or MAP_LOOKUP_AND_DELETE_BATCH."""
+        refuse_if(delete, Errno.ENOTSUPP)
+        return by_key(self, request)

@@ -56,3 +56,13 @@ class Chain:
     def following(self, element: Element) -> Element | None:
         """Return the element after this one, None after the last."""
         return None if element.after is self.head else element.after
+
+    def after_number(self, number: int, hint: Element | None) -> Iterator[Element]:
+        """Walk on after an element's number; from `hint` if that is the element and still in the chain."""
+        element = self.head.after
+        if hint is not None and hint.number == number and hint.before.after is hint:
+            element = hint.after
+        while element is not self.head:
+            if element.number > number:
+                yield element
+            element = element.after

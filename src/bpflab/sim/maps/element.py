@@ -6,17 +6,18 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from bpflab.sim.maps.base import SimMap
+    from bpflab.sim.maps.ring import Node
     from bpflab.sim.memory import Region
 
 
 class Element:
     """A value in its place. `data` is the value's own bytes, shared with the region that a program gets.
 
-    `before` and `after` link the elements of a map in the order of their insertion; `number` counts
-    insertions. `referenced` is the mark of LRU maps.
+    `before` and `after` link the elements of a map in the order of their insertion, which `number`
+    counts; `node` is its place in the lists of an LRU map.
     """
 
-    __slots__ = ("after", "before", "data", "key", "number", "referenced", "region")
+    __slots__ = ("after", "before", "data", "key", "node", "number", "region")
 
     def __init__(self, key: bytes, data: bytearray | memoryview) -> None:
         self.key = key
@@ -25,7 +26,7 @@ class Element:
         self.before: Element = self
         self.after: Element = self
         self.number = 0
-        self.referenced = False
+        self.node: Node | None = None
 
     def address(self, owner: SimMap) -> int:
         """Return the value's address; its region is made at the first call and stays."""

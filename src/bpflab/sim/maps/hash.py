@@ -1,4 +1,4 @@
-"""HASH: values by key.
+"""HASH, and what all hash maps share.
 
 As in the kernel, an update of a key that is there puts a new element in the place of the old one:
 a program that still holds the old value's address goes on reading the old value. A map that is not
@@ -8,12 +8,15 @@ such an address may come to show another key's value; nothing is ever freed unde
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from itertools import islice
+from typing import TYPE_CHECKING, Final
 
 from bpflab.abi.errno import Errno
 from bpflab.abi.flags import MapFlag
 from bpflab.abi.map_types import MapType
+from bpflab.sim.maps import record, rules
 from bpflab.sim.maps.base import EXIST, LOCK, NOEXIST, SimMap
+from bpflab.sim.maps.batch import by_place
 from bpflab.sim.maps.chain import Chain
 from bpflab.sim.maps.element import Element
 from bpflab.sim.refusal import Refusal, refuse_if
@@ -23,48 +26,97 @@ if TYPE_CHECKING:
 
     from bpflab.sim.kernel import SimKernel
     from bpflab.sim.maps.spec import MapSpec
+    from bpflab.sim.request import Request
 
-MAX_STACK_KEY = 512
-"""Programs have their keys on the stack (linux/filter.h, MAX_BPF_STACK)."""
+HEADER: Final = 48
+"""Bytes of struct htab_elem, beside which key and value have to fit (kernel/bpf/hashtab.c)."""
+
+MAX_BUCKETS: Final = 1 << 31
 
 
 class KeyedMap(SimMap):
-    """What the hash maps share: a dict of elements, chained in the order of insertion."""
+    """A dict of elements, chained in the order of insertion."""
 
     def __init__(self, kernel: SimKernel, spec: MapSpec) -> None:
         super().__init__(kernel, spec)
-        self._table: dict[bytes, Element] = {}
-        self._chain = Chain()
-
-    def __len__(self) -> int:
-        return len(self._table)
+        self.table: dict[bytes, Element] = {}
+        self.chain = Chain()
+        self._cursor: Element | None = None
 
     @classmethod
     def check(cls, spec: MapSpec) -> None:
-        """At least one element, a key and a value."""
-        refuse_if(not (spec.max_entries and spec.key_size and spec.value_size))
-        refuse_if(spec.key_size + spec.value_size >= (1 << 31) - 1024, Errno.E2BIG)
+        """Refuse what the rules do, and (E2BIG) what the kernel could not allocate."""
+        super().check(spec)
+        rules.check_element_size(spec, HEADER)
+        refuse_if(spec.max_entries > MAX_BUCKETS, Errno.E2BIG)
 
     def check_flags(self, old: Element | None, flags: int) -> int:
-        """0 when an update with these flags may go on, else its negative errno."""
-        if flags & ~LOCK > EXIST:
-            return -Errno.EINVAL
+        """Return 0 when an update with these flags may go on, else its negative errno."""
         if old is not None and flags & NOEXIST:
             return -Errno.EEXIST
         return -Errno.ENOENT if old is None and flags & EXIST else 0
 
     def next_key(self, key: bytes | None) -> bytes:
         """Return the key inserted after this one."""
-        element = None if key is None else self._table.get(key)
-        following = self._chain.first() if element is None else self._chain.following(element)
+        element = None if key is None else self.table.get(key)
+        following = self.chain.first() if element is None else self.chain.following(element)
         if following is None:
             raise Refusal(Errno.ENOENT)
         return following.key
 
     def elements(self) -> Iterator[tuple[bytes, int]]:
         """Every element; one that is removed meanwhile is left out, or not."""
-        for element in self._chain:
+        for element in self.chain:
             yield element.key, element.address(self)
+
+    def user_value(self, element: Element) -> bytes:
+        """Return a value as user space gets it."""
+        return record.without(self.fields, bytes(element.data))
+
+    def sys_lookup(self, key: bytes, flags: int) -> bytes:
+        """Return a copy of the value; ENOENT."""
+        del flags
+        element = self.table.get(key)
+        if element is None:
+            raise Refusal(Errno.ENOENT)
+        return self.user_value(element)
+
+    def sys_lookup_and_delete(self, key: bytes, flags: int) -> bytes:
+        """Remove and return a copy of the value; ENOENT."""
+        value = self.sys_lookup(key, flags)
+        self.delete(key)
+        return value
+
+    def batch_lookup(self, request: Request, *, delete: bool) -> int:
+        """Walk by the order of insertion."""
+        return by_place(self, request, delete=delete)
+
+    def from_place(self, place: int, count: int) -> list[Element]:
+        """Return up to `count` elements that were inserted after the one with this number."""
+        found = list(islice(self.chain.after_number(place, self._cursor), count))
+        if found:
+            self._cursor = found[-1]
+        return found
+
+    def more_after(self, element: Element) -> bool:
+        """Tell whether there are elements behind this one."""
+        return self.chain.following(element) is not None
+
+    def insert(self, element: Element) -> None:
+        """Put a new element into table and chain."""
+        self.table[element.key] = element
+        self.chain.append(element)
+
+    def take_out(self, element: Element) -> None:
+        """Take an element out of table and chain."""
+        del self.table[element.key]
+        self.chain.remove(element)
+
+    def free(self) -> None:
+        """Take the values out of memory."""
+        for element in self.chain:
+            element.retire(self)
+        super().free()
 
 
 class HashMap(KeyedMap):
@@ -78,74 +130,56 @@ class HashMap(KeyedMap):
 
     def lookup(self, key: bytes) -> int:
         """Return the address of the value; 0 when the key is not there."""
-        element = self._table.get(key)
+        element = self.table.get(key)
         return 0 if element is None else element.address(self)
 
     def update(self, key: bytes, value: bytes, flags: int) -> int:
         """Insert or replace; E2BIG when the map is full."""
-        old = self._table.get(key)
+        if flags & ~LOCK > EXIST or (flags & LOCK and not self.has_lock):
+            return -Errno.EINVAL
+        old = self.table.get(key)
         refused = self.check_flags(old, flags)
         if refused:
             return refused
         if old is None:
-            if len(self._table) >= self.max_entries:
+            if len(self.table) >= self.max_entries:
                 return -Errno.E2BIG
-            self._insert(self._take(key, value))
+            self.insert(self._fill(self._free.pop() if self._free else None, key, value))
+        elif flags & LOCK:
+            record.store(self.fields, old.data, value)
         else:
-            self._replace(old, key, value)
+            self._replace(old, value)
         return 0
 
     def delete(self, key: bytes) -> int:
         """Remove; ENOENT."""
-        element = self._table.pop(key, None)
+        element = self.table.get(key)
         if element is None:
             return -Errno.ENOENT
-        self._chain.remove(element)
+        self.take_out(element)
         if self._keeps:
             self._free.append(element)
         else:
             element.retire(self)
         return 0
 
-    def sys_lookup(self, key: bytes, flags: int) -> bytes:
-        """Return a copy of the value; ENOENT."""
-        del flags
-        element = self._table.get(key)
-        if element is None:
-            raise Refusal(Errno.ENOENT)
-        return bytes(element.data)
-
-    def sys_lookup_and_delete(self, key: bytes, flags: int) -> bytes:
-        """Remove and return a copy of the value; ENOENT."""
-        value = self.sys_lookup(key, flags)
-        self.delete(key)
-        return value
-
     def free(self) -> None:
-        """Take the values out of memory."""
-        for element in [*self._chain, *self._free, *([self._spare] if self._spare else [])]:
+        """Take the values out of memory, those of removed elements too."""
+        for element in [*self._free, *([self._spare] if self._spare else [])]:
             element.retire(self)
         super().free()
 
-    def _insert(self, element: Element) -> None:
-        self._table[element.key] = element
-        self._chain.append(element)
-
-    def _take(self, key: bytes, value: bytes) -> Element:
-        if not self._free:
-            return Element(key, bytearray(value))
-        element = self._free.pop()
-        element.key, element.data[:] = key, value
+    def _fill(self, element: Element | None, key: bytes, value: bytes) -> Element:
+        if element is None:
+            element = Element(key, bytearray(self.value_size))
+        element.key = key
+        record.store(self.fields, element.data, value)
         return element
 
-    def _replace(self, old: Element, key: bytes, value: bytes) -> None:
-        new = self._spare
-        if new is None:
-            new = Element(key, bytearray(value))
-        else:
-            new.key, new.data[:] = key, value
-        self._table[key] = new
-        self._chain.replace(old, new)
+    def _replace(self, old: Element, value: bytes) -> None:
+        new = self._fill(self._spare, old.key, value)
+        self.table[old.key] = new
+        self.chain.replace(old, new)
         if self._keeps:
             self._spare = old
         else:

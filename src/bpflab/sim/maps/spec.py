@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from bpflab.abi.map_types import MapType
+    from bpflab.sim.maps.record import SpecialField
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,3 +31,15 @@ class MapSpec:
     def stride(self) -> int:
         """The value's size rounded up to 8 bytes: what a value takes in a per-CPU copy or an array."""
         return -(-self.value_size // 8) * 8
+
+
+@dataclass(frozen=True, slots=True)
+class MapTraits:
+    """What an inner map shares with the template that it stands in for."""
+
+    type: MapType
+    key_size: int
+    value_size: int
+    max_entries: int
+    flags: int
+    fields: tuple[SpecialField, ...] = ()

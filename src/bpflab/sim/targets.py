@@ -1,0 +1,64 @@
+"""What a descriptor of the process itself stands for: cgroups, sockets, files, that the kernel would attach to.
+
+The simulated kernel has none of these. It tells them apart, and keeps books of what is attached where.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import stat
+from typing import TYPE_CHECKING, ClassVar
+
+from bpflab.abi.errno import Errno
+from bpflab.sim.objects import KernelObject
+from bpflab.sim.refusal import Refusal, refuse_if
+
+if TYPE_CHECKING:
+    from collections.abc import Hashable
+
+SO_COOKIE = 57
+"""getsockopt(2) option of SOL_SOCKET: the socket's number (asm-generic/socket.h)."""
+
+
+class SimCgroup(KernelObject):
+    """A cgroup: any directory of the process stands for one. `id` is the directory's inode number."""
+
+    kind: ClassVar[str] = "cgroup"
+
+    def __init__(self, identity: tuple[int, int]) -> None:
+        super().__init__()
+        self.identity = identity
+        self.id = identity[1]
+
+
+def cgroup(fd: int) -> SimCgroup:
+    """Return the cgroup that a descriptor of a directory stands for; EBADF for anything else."""
+    status = _status(fd)
+    refuse_if(not stat.S_ISDIR(status.st_mode), Errno.EBADF)
+    return SimCgroup((status.st_dev, status.st_ino))
+
+
+def file_identity(fd: int) -> Hashable:
+    """Return what tells the file of a descriptor from others; EBADF when it is not open."""
+    status = _status(fd)
+    return status.st_dev, status.st_ino
+
+
+def socket_cookie(fd: int) -> tuple[int, int]:
+    """Return the type and the cookie of a socket; EBADF when it is not open, ENOTSOCK when it is no socket."""
+    status = _status(fd)
+    refuse_if(not stat.S_ISSOCK(status.st_mode), Errno.ENOTSOCK)
+    with socket.socket(fileno=os.dup(fd)) as duplicate:
+        try:
+            cookie = int.from_bytes(duplicate.getsockopt(socket.SOL_SOCKET, SO_COOKIE, 8), "little")
+        except OSError:
+            cookie = status.st_ino
+        return duplicate.type, cookie
+
+
+def _status(fd: int) -> os.stat_result:
+    try:
+        return os.fstat(fd)
+    except OSError:
+        raise Refusal(Errno.EBADF) from None
