@@ -7,8 +7,8 @@ kernel's include/linux/bpf.h).
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from enum import StrEnum, auto
-from typing import TYPE_CHECKING, Final
+from enum import StrEnum
+from typing import TYPE_CHECKING, Final, Self
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -16,94 +16,67 @@ if TYPE_CHECKING:
     from bpflab.abi.prog_types import ProgType
 
 
-class ArgumentKind(StrEnum):
-    """What the register of an argument must hold."""
+class _Kind(StrEnum):
+    """A word of the table, and what it means."""
 
-    SCALAR = auto()
-    """Any initialised value; a number."""
-    UNCHECKED = auto()
-    """Not looked at by the verifier; need not be initialised."""
-    ABSENT = auto()
-    """Not an argument for this type of program."""
-    CTX = auto()
-    """The program's own context, unmodified."""
-    MAP_PTR = auto()
-    """A map; the kinds below that speak of a map mean this one."""
-    MAP_KEY = auto()
-    """Initialised memory of the map's key size."""
-    MAP_VALUE = auto()
-    """Initialised memory of the map's value size."""
-    MAP_VALUE_UNINIT = auto()
-    """Memory of the map's value size that the helper fills."""
-    MEM_READ = auto()
-    """Initialised memory that the helper reads."""
-    MEM_WRITE = auto()
-    """Initialised memory that the helper reads and writes."""
-    MEM_UNINIT = auto()
-    """Memory that the helper fills."""
-    SIZE = auto()
-    """The size in bytes of a memory argument, more than 0."""
-    SIZE_OR_ZERO = auto()
-    """The size in bytes of a memory argument, may be 0."""
-    ALLOC_SIZE = auto()
-    """A constant: the size in bytes of the memory that the helper returns."""
-    ALLOC_MEM = auto()
-    """The start of a record that ringbuf_reserve gave."""
-    CALLBACK = auto()
-    """A function of the program."""
-    CALLBACK_CTX = auto()
-    """A pointer into the stack that the callback is given."""
-    CONST_STR = auto()
-    """A zero-ended text in a read-only map."""
-    DYNPTR = auto()
-    """An initialised dynptr on the stack."""
-    DYNPTR_UNINIT = auto()
-    """16 bytes of the stack that become a dynptr."""
-    SPIN_LOCK = auto()
-    """A bpf_spin_lock in a map value."""
-    TIMER = auto()
-    """A bpf_timer in a map value."""
-    KPTR_DEST = auto()
-    """A kernel pointer's place in a map value."""
-    KPTR = auto()
-    """A kernel object that the program holds a reference to."""
-    SOCK_COMMON = auto()
-    """A bpf_sock of any state, from the context or a helper."""
-    SOCKET = auto()
-    """A bpf_sock that is a full socket."""
-    BTF_SOCK_COMMON = auto()
-    """A bpf_sock of any state, or a kernel socket by its BTF type."""
-    BTF_PTR = auto()
-    """A kernel object by its BTF type."""
-    PERCPU_BTF = auto()
-    """A per-CPU kernel variable."""
+    meaning: str
+
+    def __new__(cls, value: str, meaning: str = "") -> Self:
+        """Make a member from its value and what it means."""
+        member = str.__new__(cls, value)
+        member._value_ = value
+        member.meaning = meaning
+        return member
 
 
-class ReturnKind(StrEnum):
-    """What R0 holds after the call."""
+class ArgumentKind(_Kind):
+    """What the register of an argument must hold; `meaning` says it in words."""
 
-    INTEGER = auto()
-    """A number; where the C type is signed, a negative one is an errno."""
-    VOID = auto()
-    """Nothing: R0 cannot be read."""
-    MAP_VALUE = auto()
-    """Memory of the map's value size."""
-    ALLOC_MEM = auto()
-    """A ring buffer record of the size that was asked for."""
-    DYNPTR_MEM = auto()
-    """A part of a dynptr, of the size that was asked for."""
-    SOCKET = auto()
-    """A full socket, as a bpf_sock."""
-    TCP_SOCK = auto()
-    """A bpf_tcp_sock."""
-    SOCK_COMMON = auto()
-    """A socket of any state, as a bpf_sock."""
-    BTF_PTR = auto()
-    """A kernel object by its BTF type."""
-    MEM_OR_BTF = auto()
-    """A kernel variable: memory, or an object by its BTF type."""
-    KPTR = auto()
-    """The kernel object that was in the map value."""
+    SCALAR = "scalar", "Any initialised value; a number."
+    UNCHECKED = "unchecked", "Not looked at by the verifier; need not be initialised."
+    ABSENT = "absent", "Not an argument for this type of program."
+    CTX = "ctx", "The program's own context, unmodified."
+    MAP_PTR = "map_ptr", "A map; the kinds below that speak of a map mean this one."
+    MAP_KEY = "map_key", "Initialised memory of the map's key size."
+    MAP_VALUE = "map_value", "Initialised memory of the map's value size."
+    MAP_VALUE_UNINIT = "map_value_uninit", "Memory of the map's value size that the helper fills."
+    MEM_READ = "mem_read", "Initialised memory that the helper reads."
+    MEM_WRITE = "mem_write", "Initialised memory that the helper reads and writes."
+    MEM_UNINIT = "mem_uninit", "Memory that the helper fills."
+    SIZE = "size", "The size in bytes of a memory argument, more than 0."
+    SIZE_OR_ZERO = "size_or_zero", "The size in bytes of a memory argument, may be 0."
+    ALLOC_SIZE = "alloc_size", "A constant: the size in bytes of the memory that the helper returns."
+    ALLOC_MEM = "alloc_mem", "The start of a record that ringbuf_reserve gave."
+    CALLBACK = "callback", "A function of the program."
+    CALLBACK_CTX = "callback_ctx", "A pointer into the stack that the callback is given."
+    CONST_STR = "const_str", "A zero-ended text in a read-only map."
+    DYNPTR = "dynptr", "An initialised dynptr on the stack."
+    DYNPTR_UNINIT = "dynptr_uninit", "16 bytes of the stack that become a dynptr."
+    SPIN_LOCK = "spin_lock", "A bpf_spin_lock in a map value."
+    TIMER = "timer", "A bpf_timer in a map value."
+    KPTR_DEST = "kptr_dest", "A kernel pointer's place in a map value."
+    KPTR = "kptr", "A kernel object that the program holds a reference to."
+    SOCK_COMMON = "sock_common", "A bpf_sock of any state, from the context or a helper."
+    SOCKET = "socket", "A bpf_sock that is a full socket."
+    BTF_SOCK_COMMON = "btf_sock_common", "A bpf_sock of any state, or a kernel socket by its BTF type."
+    BTF_PTR = "btf_ptr", "A kernel object by its BTF type."
+    PERCPU_BTF = "percpu_btf", "A per-CPU kernel variable."
+
+
+class ReturnKind(_Kind):
+    """What R0 holds after the call; `meaning` says it in words."""
+
+    INTEGER = "integer", "A number; where the C type is signed, a negative one is an errno."
+    VOID = "void", "Nothing: R0 cannot be read."
+    MAP_VALUE = "map_value", "Memory of the map's value size."
+    ALLOC_MEM = "alloc_mem", "A ring buffer record of the size that was asked for."
+    DYNPTR_MEM = "dynptr_mem", "A part of a dynptr, of the size that was asked for."
+    SOCKET = "socket", "A full socket, as a bpf_sock."
+    TCP_SOCK = "tcp_sock", "A bpf_tcp_sock."
+    SOCK_COMMON = "sock_common", "A socket of any state, as a bpf_sock."
+    BTF_PTR = "btf_ptr", "A kernel object by its BTF type."
+    MEM_OR_BTF = "mem_or_btf", "A kernel variable: memory, or an object by its BTF type."
+    KPTR = "kptr", "The kernel object that was in the map value."
 
 
 MEMORY_KINDS: Final = frozenset({ArgumentKind.MEM_READ, ArgumentKind.MEM_WRITE, ArgumentKind.MEM_UNINIT})
