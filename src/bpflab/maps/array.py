@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from bpflab.maps.batch import UpdateBatchMap
 from bpflab.maps.codecs.percpu import PerCpuValues
+from bpflab.maps.memory import ArrayMemory
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -13,8 +14,8 @@ if TYPE_CHECKING:
 V = TypeVar("V")
 
 
-class Array(UpdateBatchMap[int, V]):
-    """ARRAY: max_entries values, zero at first. Elements cannot be deleted; `fill(0)` sets them back."""
+class IndexedArray(UpdateBatchMap[int, V]):
+    """max_entries values, zero at first. Elements cannot be deleted; `fill(0)` sets them back."""
 
     KEY = "u32"
 
@@ -38,5 +39,9 @@ class Array(UpdateBatchMap[int, V]):
         return map(self.shape.key.pack, range(self.max_entries))
 
 
-class PerCpuArray(Array[PerCpuValues[V]]):
+class Array(IndexedArray[V], ArrayMemory[V]):
+    """ARRAY: an array; with the flag MMAPABLE its memory can be shared."""
+
+
+class PerCpuArray(IndexedArray[PerCpuValues[V]]):
     """PERCPU_ARRAY: each element has a value for every possible CPU; see `PerCpuValues` and `AllCpus`."""

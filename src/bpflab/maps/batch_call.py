@@ -87,7 +87,7 @@ class BatchReader:
                 started, waits = started or self._go_on(), 0
             if errno == Errno.ENOENT:
                 return
-            if errno == Errno.ENOSPC:
+            if errno == Errno.ENOSPC and self._count < self._shape.max_entries:
                 self._allocate(self._count * 2)
                 started = started and self._go_on()
             elif errno in INTERRUPTED and waits < PATIENCE:

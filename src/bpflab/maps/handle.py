@@ -124,7 +124,8 @@ class MapHandle(Presence, Generic[K, V]):
     def __repr__(self) -> str:
         shape = self.shape
         state = "closed" if self.closed else f"fd {self.fileno()}"
-        return f"<{shape.label}, {shape.key.name} -> {shape.value.name}, max_entries {shape.max_entries}, {state}>"
+        types = " -> ".join(codec.name for codec in (shape.key, shape.value) if codec.size)
+        return f"<{shape.label}{', ' if types else ''}{types}, max_entries {shape.max_entries}, {state}>"
 
     def __getitem__(self, key: K) -> V:
         self._lacks("keys to look up")
@@ -151,5 +152,5 @@ class MapHandle(Presence, Generic[K, V]):
         return answer
 
     def _lacks(self, what: str) -> NoReturn:
-        offered = ", ".join(sorted(name for name in dir(type(self)) if not name.startswith("_")))
-        raise MapTypeError(f"The {self.shape.label} has no {what}. It has: {offered}.")
+        offered = sorted(name for name in set(dir(type(self))) - set(dir(MapHandle)) if not name.startswith("_"))
+        raise MapTypeError(f"The {self.shape.label} has no {what}. It has: {', '.join(offered) or 'no operations'}.")

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from bpflab.abi.map_rules import RULES, MapOp, MapRule
+from bpflab.maps.codecs.percpu import PerCpuCodec
 from bpflab.maps.codecs.plain import BytesCodec
 
 if TYPE_CHECKING:
@@ -39,6 +40,11 @@ class MapShape:
     def rule(self) -> MapRule:
         """What the kernel wants of the type, and offers."""
         return RULES[self.type]
+
+    @property
+    def element(self) -> BaseCodec[Any]:
+        """The codec of one value: in a per-CPU map, of one CPU's."""
+        return self.value.element if isinstance(self.value, PerCpuCodec) else self.value
 
     @property
     def label(self) -> str:

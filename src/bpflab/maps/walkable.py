@@ -118,8 +118,11 @@ class WalkableMap(LookupMap[K, V]):
     def _raw(self) -> Iterator[RawBatch]:
         """Walk over the map's bytes, by batch where there is one."""
         if not self.has_batch(Command.MAP_LOOKUP_BATCH):
-            return chunks(self._single_entries(), chunk_entries(self.shape))
+            return self._by_single()
         return self._batch_entries(Command.MAP_LOOKUP_BATCH)
+
+    def _by_single(self) -> Iterator[RawBatch]:
+        return chunks(self._single_entries(), chunk_entries(self.shape))
 
     def _batch_entries(self, command: Command) -> Iterator[RawBatch]:
         count = chunk_entries(self.shape)
@@ -144,6 +147,10 @@ class WalkableMap(LookupMap[K, V]):
                 raise self.error(Command.MAP_LOOKUP_ELEM, errno, key)
 
     def _single_keys(self) -> Iterator[bytes]:
+        """Walk over the keys of a map without batch; by next key, unless the type has a better way."""
+        return self._next_keys()
+
+    def _next_keys(self) -> Iterator[bytes]:
         slot, probe = NextKeySlot(self.lab.backend, self.fileno(), BytesCodec(self.shape.key_size)), self._raw_slot()
 
         def next_key(key: bytes | None) -> bytes | None:
@@ -159,7 +166,7 @@ class WalkableMap(LookupMap[K, V]):
 
         def exists(key: bytes) -> bool:
             probe.key[0] = key
-            return probe.lookup() >= 0
+            return probe.lookup() >= 0 or self._errno() != Errno.ENOENT
 
         try:
             yield from walk_by_next_key(next_key, exists, self.max_entries)
