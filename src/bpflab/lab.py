@@ -93,6 +93,36 @@ class Lab:
             map_extra=map_extra,
         )
 
+    def open_map(
+        self,
+        *,
+        path: str | Path | None = None,
+        id: int | None = None,  # noqa: A002 - the field's own word for it, used by keyword
+        fd: int | None = None,
+        type: MapType | str | None = None,  # noqa: A002 - as above
+        key: object = None,
+        value: object = None,
+        max_entries: int | None = None,
+        btf: object = None,
+        name: str | None = None,
+    ) -> Map[Any, Any]:
+        """Open a map that exists, by path, number or descriptor; `bpflab.maps.opened.open_map` documents it."""
+        from bpflab.maps.opened import open_map
+
+        self.check_open()
+        return open_map(
+            self,
+            path=path,
+            id=id,
+            fd=fd,
+            type=type,
+            key=key,
+            value=value,
+            max_entries=max_entries,
+            btf=btf,
+            name=name,
+        )
+
     def program(
         self,
         code: object,
