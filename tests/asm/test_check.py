@@ -56,7 +56,7 @@ def test_the_check_can_be_turned_off() -> None:
 def test_a_helper_that_the_program_type_may_not_call_is_reported_with_who_may() -> None:
     program = [call("skb_vlan_pop"), exit_()]
     assert assemble(program, prog_type=ProgType.SCHED_CLS).helpers == {0: "skb_vlan_pop"}
-    with pytest.raises(AssemblyError, match="type XDP may not call bpf_skb_vlan_pop#19; it is for .*SCHED_CLS"):
+    with pytest.raises(AssemblyError, match=r"type XDP may not call bpf_skb_vlan_pop#19; it is for .*SCHED_CLS"):
         assemble(program, prog_type=ProgType.XDP)
 
 

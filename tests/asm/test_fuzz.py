@@ -10,14 +10,19 @@ from hypothesis import strategies as st
 from bpflab.asm import assemble, disassemble
 from bpflab.errors import BpfError
 
-WORDS = (
-    "r0 r1 r10 r11 w0 w3 u8 u32 u64 s8 s64 ll if goto gotol gotox may_goto call callx exit lock skb map name fd id idx "
-    "data subprog btf kfunc pc be16 bswap64 addr_space_cast load_acquire store_release xchg_64 cmpxchg32_32 atomic_xchg "
-    "atomic_fetch_add atomic64_fetch_or ld_pseudo map_lookup_elem bpf_ktime_get_ns .insn .text .section .rodata .bss "
-    ".byte .quad .asciz .zero .p2align .comm label x: : ; # // , ( ) [ ] * & + - = == != < > <= >= s> s<= += -= s/= s%= "
-    "<<= s>>= |= ^= 0 1 7 -1 0x10 0xffffffff 99999999999999999999999 0: 1: (b7) (18) \" \"a\\n\" \\ @ é \n \n \t"
-).split(" ")
-TEXTS = st.lists(st.sampled_from(WORDS), max_size=30).map(" ".join)
+INSTRUCTIONS = """
+r1 += r2 | w3 s>>= -7 | r1 = (s8)r2 | r0 = *(u32 *)(r1 + 4) | *(u8 *)(r10 - 1) = w1 | lock *(u64 *)(r10 - 8) += r1
+r1 = atomic64_fetch_add((u64 *)(r10 -8), r1) | w0 = cmpxchg32_32(r10 - 8, w0, w1) | store_release((u8 *)(r1 + 0), w2)
+if w1 s>= 0x10 goto label | may_goto pc+1 | call bpf_ktime_get_ns#5 | call kfunc[id:1, btf:2] | exit
+r1 = map[fd:3][0]+4 | r1 = map[name:x] | r1 = subprog[label] | r1 = 0x99999999 ll | r2 = label ll | r1 = data[x]+1
+ld_pseudo r1, 1, 5 | .insn 0x18, 1, 2, 3, 4 | 0: (b7) r0 = 2 | 1: (18) r1 = 0xff | label: | .rodata | .text | x:
+.asciz "a\\n" | .byte 1, 2
+.section .data,"aw" | .p2align 3 | .comm shared, 4, 4 | .zero 4 | r0 = *(u8 *)skb[r7 + 3] | r1 = btf[id:4, fd:5]
+"""
+LINES = [line.strip() for line in INSTRUCTIONS.replace("\n", "|").split("|")]
+WORDS = [*sorted({word for line in LINES for word in line.split()}), "é", "@", '"', "9" * 30, ";", "#", "-", "\n"]
+LINE = st.sampled_from(LINES) | st.lists(st.sampled_from(WORDS), max_size=6).map(" ".join)
+TEXTS = st.lists(LINE, max_size=8).map("\n".join)
 
 
 @given(TEXTS | st.text(max_size=80))

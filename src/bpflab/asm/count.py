@@ -14,10 +14,8 @@ from bpflab.asm.wide import ld_map
 from bpflab.errors import AssemblyError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from bpflab.abi.insn import Size
-    from bpflab.asm.item import Item, Items
+    from bpflab.asm.item import Item
 
 _CLOBBERED = range(6)
 
@@ -31,7 +29,7 @@ def count(
     key_size: Size = W,
     value_size: Size = DW,
     slot: int = -8,
-) -> Iterator[Item | Items]:
+) -> list[Item]:
     """Add `by` to the value of a key, atomically, or without a lock in a per-CPU map.
 
     `map_` is a name or an fd. The key, of `key_size`, is put on the stack at r10 + `slot`; the counter
@@ -40,14 +38,17 @@ def count(
     """
     if isinstance(by, Reg) and by.number in _CLOBBERED:
         raise AssemblyError(f"count(by={by}): the call of map_lookup_elem clobbers {by}; give one of r6 to r9")
-    yield stx(key_size, r10, key, slot) if isinstance(key, Reg) else st(key_size, r10, slot, key)
-    yield mov(r2, r10)
-    yield add(r2, slot)
-    yield ld_map(r1, map_)
-    yield call("map_lookup_elem")
     adding = _add_own(by, value_size) if per_cpu else _add_shared(by, value_size)
-    yield jeq(r0, 0, len(adding))
-    yield adding
+    address = ld_map(r1, map_)
+    return [
+        stx(key_size, r10, key, slot) if isinstance(key, Reg) else st(key_size, r10, slot, key),
+        mov(r2, r10),
+        add(r2, slot),
+        *(address if isinstance(address, tuple) else (address,)),
+        call("map_lookup_elem"),
+        jeq(r0, 0, len(adding)),
+        *adding,
+    ]
 
 
 def _add_shared(by: int | Reg, size: Size) -> list[Item]:

@@ -73,8 +73,8 @@ class Data:
 Item: TypeAlias = Insn | Pending | Label | Data
 """One thing that a program is written of."""
 
-Items: TypeAlias = "Iterable[Item | Items]"
-"""Things that a program is written of, nested as it suits the writer."""
+Items: TypeAlias = "Iterable[object]"
+"""Items, and iterables of them nested as it suits the writer; what is neither, `assemble` refuses."""
 
 
 def label(name: str) -> Label:
