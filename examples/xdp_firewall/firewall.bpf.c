@@ -9,7 +9,7 @@
  * is counted. Read the file from its end: firewall() is the program, inspect() the order of the questions.
  *
  * The verifier's one demand shapes all of it: no byte of the packet may be touched before a comparison with
- * the end of the packet has shown that it is there. take() and skip() are the only places that compare.
+ * the end of the packet has shown that it is there. take() is where that comparison is made.
  */
 #include <linux/bpf.h>
 #include <linux/if_ether.h>
@@ -27,6 +27,7 @@
 
 #define MAX_VLAN_TAGS 2   /* 802.1Q alone, or within 802.1ad ("QinQ") */
 #define MAX_EXTENSIONS 6  /* RFC 8200 recommends an order with at most that many before the payload */
+#define MAX_OFFSET 4096   /* no header starts behind it; the verifier wants to see some bound */
 #define DEFAULT_TTL 64
 
 #define IP_MORE_FRAGMENTS 0x2000
@@ -106,28 +107,29 @@ const volatile __u8 answer_ping = 1;
 
 /* ---- Walking over the packet ----------------------------------------------------------------------------- */
 
-/* The part of the packet that has not been read. */
+/* How far the packet has been read. */
 struct cursor {
-	void *at;
+	struct xdp_md *ctx;
+	void *start;
 	void *end;
+	__u32 offset; /* of the first byte that has not been read */
 };
 
 /* Return the next `size` bytes (a constant) and move behind them, or NULL if the packet ends before. */
 static __always_inline void *take(struct cursor *cursor, const __u64 size)
 {
-	void *start = cursor->at;
+	void *header = cursor->start + cursor->offset;
 
-	if (start + size > cursor->end)
+	if (cursor->offset > MAX_OFFSET || header + size > cursor->end)
 		return NULL;
-	cursor->at = start + size;
-	return start;
+	cursor->offset += size;
+	return header;
 }
 
-/* Move over `size` bytes that nobody reads: options, extension headers. False if the packet ends before. */
-static __always_inline _Bool skip(struct cursor *cursor, __u64 size)
+/* Move over `size` bytes that nobody reads: options, extension headers. */
+static __always_inline void skip(struct cursor *cursor, __u32 size)
 {
-	cursor->at += size;
-	return cursor->at <= cursor->end;
+	cursor->offset += size;
 }
 
 struct vlan_tag {
@@ -170,7 +172,9 @@ static __always_inline __u16 checksum_after(__u16 checksum, __u16 old_word, __u1
 
 	sum = (sum & 0xffff) + (sum >> 16);
 	sum = (sum & 0xffff) + (sum >> 16);
-	return ~sum;
+	/* Zero has two forms here, 0 and 0xffff. Over a packet of nothing but zeros only 0xffff is right, and over
+	 * any other it is as good as 0. */
+	return sum == 0xffff ? 0xffff : ~sum;
 }
 
 static __always_inline void swap_mac_addresses(struct ethhdr *ethernet)
@@ -247,8 +251,7 @@ static __always_inline struct iphdr *read_ipv4(struct cursor *cursor, struct pay
 	total = bpf_ntohs(ip->tot_len);
 	if (total < header || (void *)ip + total > cursor->end)
 		return NULL;
-	if (!skip(cursor, header - sizeof(*ip)))
-		return NULL;
+	skip(cursor, header - sizeof(*ip));
 	fragment = bpf_ntohs(ip->frag_off);
 	payload->protocol = ip->protocol;
 	payload->offset = fragment & IP_OFFSET_MASK;
@@ -257,21 +260,31 @@ static __always_inline struct iphdr *read_ipv4(struct cursor *cursor, struct pay
 	return ip;
 }
 
-/* How long an extension header is, in bytes, counted as its own RFC does; 0 if the protocol is none. */
-static __always_inline __u32 extension_length(__u8 protocol, __u8 length)
+/* Look at the extension header that `protocol` says is at `offset`. Returned are its length in bytes and, above
+ * 16 bits, the protocol of what follows; 0 if `protocol` is no extension header, -1 if the packet ends before.
+ *
+ * This is a function of its own, neither static nor inlined, for the verifier's sake: it checks such a function
+ * once, for whatever arguments. Inlined into the loop below, its four ways through would be walked 4 * 4 * 4 * ...
+ * times. What it may not take is a pointer into the packet, so it starts again from the context. */
+__noinline int extension_at(struct xdp_md *ctx, __u32 offset, __u8 protocol)
 {
-	switch (protocol) {
-	case IPPROTO_HOPOPTS:
-	case IPPROTO_ROUTING:
-	case IPPROTO_DSTOPTS:
-		return (length + 1) * 8;
-	case IPPROTO_AH:
-		return (length + 2) * 4;
-	case IPPROTO_FRAGMENT:
-		return sizeof(struct extension);
-	default:
+	struct cursor cursor = { ctx, (void *)(long)ctx->data, (void *)(long)ctx->data_end, offset };
+	struct extension *extension;
+	__u32 length;
+
+	if (protocol != IPPROTO_HOPOPTS && protocol != IPPROTO_ROUTING && protocol != IPPROTO_DSTOPTS &&
+	    protocol != IPPROTO_FRAGMENT && protocol != IPPROTO_AH)
 		return 0;
-	}
+	extension = take(&cursor, sizeof(*extension));
+	if (!extension)
+		return -1;
+	if (protocol == IPPROTO_FRAGMENT)
+		length = sizeof(*extension); /* this one has no length field */
+	else if (protocol == IPPROTO_AH)
+		length = (extension->length + 2) * 4;
+	else
+		length = (extension->length + 1) * 8;
+	return extension->next << 16 | length;
 }
 
 static __always_inline struct ipv6hdr *read_ipv6(struct cursor *cursor, struct payload *payload)
@@ -282,36 +295,39 @@ static __always_inline struct ipv6hdr *read_ipv6(struct cursor *cursor, struct p
 	if (!ip || ip->version != 6)
 		return NULL;
 	unread = bpf_ntohs(ip->payload_len);
-	if (cursor->at + unread > cursor->end)
+	if ((void *)(ip + 1) + unread > cursor->end)
 		return NULL;
 	payload->protocol = ip->nexthdr;
 	payload->offset = 0;
 	payload->plain = 1;
-	for (int i = 0; i < MAX_EXTENSIONS; i++) {
-		struct extension *extension;
-		__u32 length;
+	for (int i = 0; i <= MAX_EXTENSIONS; i++) {
+		int found = extension_at(cursor->ctx, cursor->offset, payload->protocol);
+		__u32 length = found & 0xffff;
 
-		if (!extension_length(payload->protocol, 0))
-			break;
-		/* Behind the first fragment's header comes the rest of a header, not a header. */
-		if (payload->offset)
-			break;
-		extension = take(cursor, sizeof(*extension));
-		if (!extension)
+		if (!found) {
+			payload->length = unread;
+			return ip;
+		}
+		if (found < 0 || length > unread)
 			return NULL;
-		length = extension_length(payload->protocol, extension->length);
-		if (length > unread || !skip(cursor, length - sizeof(*extension)))
-			return NULL;
-		if (payload->protocol == IPPROTO_FRAGMENT)
-			payload->offset = bpf_ntohs(extension->fragment) >> 3;
-		payload->protocol = extension->next;
+		if (payload->protocol == IPPROTO_FRAGMENT) {
+			struct extension *fragment = take(cursor, sizeof(*fragment));
+
+			if (!fragment)
+				return NULL;
+			payload->offset = bpf_ntohs(fragment->fragment) >> 3;
+		} else {
+			skip(cursor, length);
+		}
+		payload->protocol = found >> 16;
 		payload->plain = 0;
 		unread -= length;
+		if (payload->offset) { /* what follows is the middle of something, not a header */
+			payload->length = unread;
+			return ip;
+		}
 	}
-	payload->length = unread;
-	if (!payload->offset && extension_length(payload->protocol, 0))
-		return NULL; /* more extension headers than anybody needs */
-	return ip;
+	return NULL; /* more extension headers than anybody needs */
 }
 
 /* ---- The rules ------------------------------------------------------------------------------------------- */
@@ -476,8 +492,8 @@ static __always_inline int verdict_of(enum outcome outcome)
 SEC("xdp")
 int firewall(struct xdp_md *ctx)
 {
-	struct cursor cursor = { .at = (void *)(long)ctx->data, .end = (void *)(long)ctx->data_end };
-	__u64 bytes = cursor.end - cursor.at;
+	struct cursor cursor = { ctx, (void *)(long)ctx->data, (void *)(long)ctx->data_end, 0 };
+	__u64 bytes = cursor.end - cursor.start;
 	enum outcome outcome = inspect(&cursor);
 
 	count(outcome, bytes);
