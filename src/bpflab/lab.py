@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from bpflab.maps.base import Map
     from bpflab.obj.spec import ObjectSpec
     from bpflab.objects.loaded import LoadedObject
+    from bpflab.programs.chain import Chain
     from bpflab.programs.program import Program
 
 
@@ -40,9 +41,9 @@ class Lab:
     """One backend and everything opened in it: maps, programs, links, consumers.
 
     `backend` is a name (`kernel`, `sim`, or `auto`: the kernel where it can be used, else the
-    simulator) or a Backend. `pin_root` is where objects pin maps by name; by default a BPF file system that
-    only this Lab sees, so that tests do not meet each other's pins. Used as a context manager, a Lab closes all it owns in the reverse of the order
-    of opening. `retry` says how transient errors of the kernel are tried again.
+    simulator) or a Backend. `retry` says how transient errors of the kernel are tried again. `pin_root` is where
+    objects pin maps by name; by default a BPF file system that only this Lab sees, so that tests do not meet
+    each other's pins. Used as a context manager, a Lab closes all it owns in the reverse of the order of opening.
     """
 
     def __init__(
@@ -137,6 +138,24 @@ class Lab:
 
         self.check_open()
         return load_program(self, code, type=type, name=name, license=license, **options)
+
+    def chain(
+        self,
+        name: str,
+        stages: Iterable[Any] | Mapping[str, Any],
+        *,
+        type: ProgType | str = "xdp",  # noqa: A002 - the field's own word for it, used by keyword
+        missing: int | None = None,
+    ) -> Chain:
+        """Load programs that lead from one to the next by tail calls, and run as one; see `programs.chain`.
+
+        `stages` are assembler texts or instructions, in order or by name. `missing` is the verdict where no stage
+        follows: by default ABORTED for XDP, SHOT for tc, 0 for other types.
+        """
+        from bpflab.programs.chain import build_chain
+
+        self.check_open()
+        return build_chain(self, name, stages, type=type, missing=missing)
 
     def load(
         self,

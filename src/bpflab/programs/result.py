@@ -21,14 +21,14 @@ class RunResult:
     time of one repetition in nanoseconds as the kernel measured it, `program` what ran.
     """
 
-    __slots__ = ("_ctx", "data", "duration", "program", "retval")
+    __slots__ = ("data", "duration", "program", "raw_ctx", "retval")
 
     def __init__(self, program: Program, retval: int, data: bytes, duration: int, ctx: bytes | None) -> None:
         self.program = program
         self.retval = retval
         self.data = data
         self.duration = duration
-        self._ctx = ctx
+        self.raw_ctx = ctx
 
     @property
     def action(self) -> IntEnum | int:
@@ -44,9 +44,9 @@ class RunResult:
     @property
     def ctx(self) -> AnyContext | None:
         """The context that came out, as the class that goes in; None when the run had none."""
-        if self._ctx is None:
+        if self.raw_ctx is None:
             return None
-        return context_class(self.program.type).from_bytes(self._ctx, self.program.byteorder)
+        return context_class(self.program.type).from_bytes(self.raw_ctx, self.program.byteorder)
 
     @property
     def packet(self) -> Any:  # noqa: ANN401 - scapy has no types
