@@ -75,7 +75,7 @@ class MapRule:
     """What a type of map wants: sizes in bytes, entries, flags allowed and needed, map_extra, and operations.
 
     `per_cpu` values have one element for each possible CPU in the system call; `needs_btf` types refuse
-    to be created without BTF types of key and value.
+    to be created without BTF types of key and value; `value_by_flag` are flags that ask for other sizes of values.
     """
 
     key: Numbers
@@ -88,6 +88,11 @@ class MapRule:
     per_cpu: bool = False
     needs_btf: bool = False
     inner: bool = False
+    value_by_flag: tuple[tuple[MapFlag, Numbers], ...] = ()
+
+    def value_for(self, flags: int) -> Numbers:
+        """Return the sizes of values that a map with these flags may have."""
+        return next((numbers for flag, numbers in self.value_by_flag if flag & flags), self.value)
 
 
 EXCLUSIVE: Final = (MapFlag.RDONLY | MapFlag.WRONLY, MapFlag.RDONLY_PROG | MapFlag.WRONLY_PROG)
@@ -154,7 +159,9 @@ RULES: Final[Mapping[MapType, MapRule]] = {
     MapType.ARRAY_OF_MAPS: MapRule(
         _FOUR, _FOUR, _SOME, _SLOT_FLAGS, _TABLE | MapOp.LOOKUP_BATCH | MapOp.UPDATE_BATCH, inner=True
     ),
-    MapType.HASH_OF_MAPS: MapRule(_SOME, _FOUR, _SOME, _HASH_FLAGS | _NUMA, _BATCHED, inner=True),
+    MapType.HASH_OF_MAPS: MapRule(
+        _SOME, _FOUR, _SOME, _HASH_FLAGS | _NUMA, _BATCHED | MapOp.LOOKUP_AND_DELETE_BATCH, inner=True
+    ),
     MapType.PROG_ARRAY: _slots(ops=_TABLE),
     MapType.PERF_EVENT_ARRAY: _slots(_SLOT_FLAGS | MapFlag.PRESERVE_ELEMS),
     MapType.CGROUP_ARRAY: _slots(),
@@ -163,16 +170,17 @@ RULES: Final[Mapping[MapType, MapRule]] = {
         Numbers(8, 1016, step=8),
         _SOME,
         _SLOT_FLAGS | MapFlag.STACK_BUILD_ID,
-        MapOp.LOOKUP | MapOp.DELETE | MapOp.NEXT_KEY,
+        MapOp.LOOKUP | MapOp.DELETE | MapOp.NEXT_KEY | MapOp.LOOKUP_AND_DELETE,
+        value_by_flag=((MapFlag.STACK_BUILD_ID, Numbers(32, 4064, step=32)),),
     ),
     MapType.DEVMAP: _slots(ops=_TABLE, value=_FOUR_OR_EIGHT),
     MapType.DEVMAP_HASH: _slots(ops=_TABLE, value=_FOUR_OR_EIGHT),
     MapType.CPUMAP: _slots(_NUMA, _TABLE, _FOUR_OR_EIGHT),
     MapType.XSKMAP: _slots(),
-    MapType.SOCKMAP: _slots(ops=_TABLE | MapOp.LOOKUP_BATCH, value=_FOUR_OR_EIGHT),
-    MapType.SOCKHASH: MapRule(Numbers(1, 512), _FOUR_OR_EIGHT, _SOME, _SLOT_FLAGS, _TABLE | MapOp.LOOKUP_BATCH),
+    MapType.SOCKMAP: _slots(ops=_TABLE, value=_FOUR_OR_EIGHT),
+    MapType.SOCKHASH: MapRule(Numbers(1, 512), _FOUR_OR_EIGHT, _SOME, _SLOT_FLAGS, _TABLE),
     MapType.REUSEPORT_SOCKARRAY: _slots(_NUMA | _ACCESS, _TABLE, _FOUR_OR_EIGHT),
-    MapType.CGROUP_STORAGE: MapRule(_CGROUP_KEY, Numbers(1, 65536), _NONE, _NUMA | _ACCESS, _CGROUP),
+    MapType.CGROUP_STORAGE: MapRule(_CGROUP_KEY, Numbers(1, 65407), _NONE, _NUMA | _ACCESS, _CGROUP),
     MapType.PERCPU_CGROUP_STORAGE: MapRule(_CGROUP_KEY, _PER_CPU_SIZE, _NONE, _NUMA | _ACCESS, _CGROUP, per_cpu=True),
     MapType.SK_STORAGE: _storage(),
     MapType.INODE_STORAGE: _storage(),

@@ -36,7 +36,7 @@ def check_shape(shape: MapShape) -> None:
     rule = shape.rule
     check_name(shape.name)
     _check_number(shape, "key size in bytes", shape.key_size, rule.key)
-    _check_number(shape, "value size in bytes", shape.value_size, rule.value)
+    _check_number(shape, "value size in bytes", shape.value_size, rule.value_for(shape.flags))
     _check_number(shape, "max_entries", shape.max_entries, rule.entries)
     _check_number(shape, "map_extra", shape.map_extra, rule.extra)
     _check_flags(shape)

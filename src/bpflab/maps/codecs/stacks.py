@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from bpflab.maps.codecs.integers import Order
 
 BUILD_ID_SIZE = 20
+ADDRESS_SIZE = 8
 FRAME_SIZE = 32
 VALID = 1
 """`BPF_STACK_BUILD_ID_VALID`: the frame has a build id and an offset; else it has an address."""
