@@ -11,29 +11,35 @@ from bpflab.events.counters import Counters
 from bpflab.events.queue import EventQueue, Policy
 from bpflab.events.source import Batch
 
-EVENTS = st.lists(st.binary(max_size=4), max_size=8)
+COUNTS = st.integers(0, 8)
 
 
 class QueueMachine(RuleBasedStateMachine):
-    """Pending events are a list, and every event that left it is either delivered or dropped."""
+    """Pending events are a list, and every event that left it is either delivered or dropped. No two are equal."""
 
-    @initialize(capacity=st.none() | st.integers(1, 6), policy=st.sampled_from(Policy))
-    def start(self, capacity: int | None, policy: Policy) -> None:
-        self.queue = EventQueue(capacity, policy)
+    policy = Policy.NEWEST
+
+    @initialize(capacity=st.integers(1, 6) | st.none())
+    def start(self, capacity: int | None) -> None:
+        self.queue = EventQueue(capacity, self.policy)
         self.pending: list[bytes] = []
         self.received: list[bytes] = []
         self.delivered = 0
         self.dropped: list[bytes] = []
         self.lost = self.discarded = 0
 
-    @rule(events=EVENTS, lost=st.integers(0, 3), discarded=st.integers(0, 3))
-    def offer(self, events: list[bytes], lost: int, discarded: int) -> None:
+    def arrive(self, count: int) -> list[bytes]:
+        events = [b"%d" % (len(self.received) + n) for n in range(count)]
+        self.received += events
+        return events
+
+    @rule(count=COUNTS, lost=st.integers(0, 3), discarded=st.integers(0, 3))
+    def offer(self, count: int, lost: int, discarded: int) -> None:
         room = self.queue.room()
-        events = events if room is None else events[:room]
+        events = self.arrive(count if room is None else min(count, room))
         dropped = self.queue.offer(Batch(events, sum(map(len, events)), 1, discarded=discarded, lost=lost))
         expected = self.expect_offer(events)
         assert dropped == expected
-        self.received += events
         self.dropped += dropped
         self.lost += lost
         self.discarded += discarded
@@ -60,10 +66,10 @@ class QueueMachine(RuleBasedStateMachine):
         self.delivered += len(self.pending)
         self.pending = []
 
-    @rule(events=EVENTS)
-    def pass_by(self, events: list[bytes]) -> None:
+    @rule(count=COUNTS)
+    def pass_by(self, count: int) -> None:
+        events = self.arrive(count)
         assert self.queue.pass_by(Batch(events, sum(map(len, events)), 1)) == events
-        self.received += events
         self.delivered += len(events)
 
     @rule(count=st.integers(0, 3))
@@ -98,7 +104,17 @@ class QueueMachine(RuleBasedStateMachine):
             assert self.queue.room() is None
 
 
-TestQueue = QueueMachine.TestCase
+class OldestMachine(QueueMachine):
+    policy = Policy.OLDEST
+
+
+class StopMachine(QueueMachine):
+    policy = Policy.STOP
+
+
+TestNewest = QueueMachine.TestCase
+TestOldest = OldestMachine.TestCase
+TestStop = StopMachine.TestCase
 
 
 @pytest.mark.parametrize("capacity", [0, -1])

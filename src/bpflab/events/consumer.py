@@ -156,6 +156,8 @@ class Consumer(Counted):
         with self._state:
             if self._closed:
                 return
+            if self._worker is not None and not deliver:
+                self._worker.leave()
             self._closed = True
         with ExitStack() as stack:
             stack.callback(self._lab.disown, self)
@@ -242,9 +244,7 @@ class Consumer(Counted):
         if self._reader is not None:
             self._reader.leave()
             self._reader.join()
-        if self._worker is not None and not deliver:
-            self._worker.leave()
-        elif self._worker is not None and not self._in_background():
+        if self._worker is not None and deliver and not self._in_background():
             self._intake.move_all(wait=threading.TIMEOUT_MAX)
         self._queue.end()
         if self._worker is not None:
