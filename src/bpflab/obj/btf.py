@@ -12,7 +12,7 @@ from bpflab.abi.btf import BtfKind
 from bpflab.errors import BtfError
 from bpflab.obj.btf_decode import Record, decode
 from bpflab.obj.btf_encode import StringTable, encode
-from bpflab.obj.btf_table import name_offsets, read_table
+from bpflab.obj.btf_table import flavour_offsets, name_offsets, read_table
 from bpflab.obj.btf_types import BtfType, Void
 
 if TYPE_CHECKING:
@@ -150,6 +150,12 @@ class Btf:
             raise BtfError(f"BTF has no {_kinds_listed(kinds)} {name!r}.{self._similar(name, kinds)}")
         return found
 
+    def flavours(self, name: str) -> tuple[int, ...]:
+        """Find every type called `name`, or `name` and a flavour such as `___old`, lowest id first."""
+        inherited = self.base.flavours(name) if self.base is not None else ()
+        own = (self._start + index for offset in self._flavour_offsets(name) for index in self._named(offset))
+        return inherited + tuple(sorted(own))
+
     def strings(self) -> StringTable:
         """Copy the strings, to build a blob in which their offsets stay valid."""
         base = self.base.strings().data if self.base is not None else b""
@@ -184,6 +190,13 @@ class Btf:
             yield from self.base._offsets(name)
         raw = name.encode("utf-8", "surrogateescape")
         for offset in name_offsets(self._table.strings, raw):
+            yield self._strings_start + offset
+
+    def _flavour_offsets(self, name: str) -> Iterator[int]:
+        yield from self._offsets(name)
+        if self.base is not None:
+            yield from flavour_offsets(self.base._table.strings, name.encode("utf-8", "surrogateescape"))
+        for offset in flavour_offsets(self._table.strings, name.encode("utf-8", "surrogateescape")):
             yield self._strings_start + offset
 
     def _similar(self, name: str, kinds: tuple[BtfKind, ...]) -> str:

@@ -113,6 +113,15 @@ def _starts(words: array[int]) -> array[int]:
     return starts
 
 
+def flavour_offsets(strings: bytes, name: bytes) -> Iterator[int]:
+    """Find every offset in a string section at which a string starts with `name` and `___`."""
+    wanted = b"\0" + name + b"___"
+    at = strings.find(wanted)
+    while at >= 0:
+        yield at + 1
+        at = strings.find(wanted, at + 1)
+
+
 def name_offsets(strings: bytes, name: bytes) -> Iterator[int]:
     """Find every offset in a string section at which `name` can be read.
 

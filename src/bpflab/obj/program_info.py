@@ -8,9 +8,11 @@ from dataclasses import dataclass
 from itertools import chain
 from typing import TYPE_CHECKING
 
+from bpflab.abi.core import CoreKind
 from bpflab.abi.insn import INSN_SIZE
+from bpflab.errors import NotSupportedError
 from bpflab.obj.btf_ext import EMPTY, BtfExt, Record
-from bpflab.obj.spec import FunctionSpec, SourceLine
+from bpflab.obj.spec import CoreRelocation, FunctionSpec, SourceLine
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -58,9 +60,15 @@ class InfoCutter:
             lines=tuple(self._line(record) for record in lines),
         )
 
-    def core(self, linked: Linked) -> tuple[Record, ...]:
-        """Give the CO-RE records of a program and its subprograms, their offsets as slots."""
-        return self._cut(self._core, linked)
+    def core(self, linked: Linked) -> tuple[CoreRelocation, ...]:
+        """Give the CO-RE relocations of a program and its subprograms."""
+        return tuple(self._core_relocation(record) for record in self._cut(self._core, linked))
+
+    def _core_relocation(self, record: Record) -> CoreRelocation:
+        insn, type_id, access_off, kind = record
+        if kind not in set(CoreKind):
+            raise NotSupportedError(f"a CO-RE relocation is of kind {kind}, which this library does not know.")
+        return CoreRelocation(insn, CoreKind(kind), type_id, self._btf.string(access_off) if self._btf else "")
 
     def _cut(self, records: Mapping[str, list[Record]], linked: Linked) -> tuple[Record, ...]:
         parts = (_of_function(records.get(each.section_name, []), each, at) for each, at in linked.starts.items())

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from bpflab.abi.prog_types import ProgType
 from bpflab.abi.sections import rule_for
-from bpflab.errors import BpfError, NotSupportedError, ObjectError
+from bpflab.errors import BpfError, ObjectError
 from bpflab.obj.btf_ext import EMPTY, read_btf_ext
 from bpflab.obj.btf_maps import btf_maps
 from bpflab.obj.btf_place import object_btf
@@ -84,8 +84,6 @@ def _program(function: Function, linked: Linked, cutter: InfoCutter, license_tex
     section = function.section_name
     rule = rule_for(section)
     info = cutter.cut(linked)
-    if cutter.core(linked):
-        raise NotSupportedError(f"program {function.name!r} needs CO-RE relocations, which cannot be done yet.")
     return ProgramSpec(
         name=function.name,
         section=section,
@@ -95,6 +93,7 @@ def _program(function: Function, linked: Linked, cutter: InfoCutter, license_tex
         insns=linked.insns,
         license=license_text,
         relocations=linked.relocations,
+        core_relocations=cutter.core(linked),
         sleepable=bool(rule and rule.sleepable),
         xdp_frags=bool(rule and rule.xdp_frags),
         autoload=not section.startswith("?"),

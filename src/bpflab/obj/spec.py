@@ -2,12 +2,13 @@
 
 The contract with the loader, which turns a spec into live maps and programs in this order:
 
-1. load `ObjectSpec.btf` (BTF_LOAD), if there is some;
-2. create every map (inner maps first, an `inner` spec being the template of its outer map), write
+1. if `ObjectSpec.needs_kernel_types`, go on with `bpflab.obj.core.relocate(spec, btf)` of the kernel's BTF;
+2. load `ObjectSpec.btf` (BTF_LOAD), if there is some;
+3. create every map (inner maps first, an `inner` spec being the template of its outer map), write
    `data` to key 0 of data maps and freeze those that say `frozen`;
-3. for each program with `autoload`, write the map's fd into the imm of the instruction that each
+4. for each program with `autoload`, write the map's fd into the imm of the instruction that each
    relocation names (`bpflab.obj.insns.patch_imm`), then PROG_LOAD;
-4. fill `MapSpec.values`, now that the maps and programs they name have fds.
+5. fill `MapSpec.values`, now that the maps and programs they name have fds.
 
 Everything else of linking is done when a spec is read: subprograms stand behind their program, calls
 have their offsets, and instructions that load a map have their src_reg and offset in place.
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from bpflab.abi.attach_types import AttachType
+    from bpflab.abi.core import CoreKind
     from bpflab.abi.map_types import MapType
     from bpflab.abi.prog_types import ProgType
 
@@ -61,6 +63,30 @@ class Relocation:
     kind: RelocationKind
     symbol: str
     offset: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class CoreRelocation:
+    """A question that an instruction has about the kernel's types; `relocate` answers it.
+
+    `type_id` is in the object's BTF, `access` the way into it as clang writes it (`0:5:1`).
+    """
+
+    insn: int
+    kind: CoreKind
+    type_id: int
+    access: str
+
+
+@dataclass(frozen=True, slots=True)
+class Poisoned:
+    """An instruction that `relocate` replaced by a call of helper 195896080, which the verifier refuses if reached.
+
+    `reason` says what the kernel lacks.
+    """
+
+    insn: int
+    reason: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +171,8 @@ class ProgramSpec:
     """One program, its subprograms behind it, ready but for what `relocations` name.
 
     `insns` is in the object's byte order. `type` is UNSPEC if libbpf's section names do not cover
-    `section` (`bpflab.abi.sections` explains why, in words). `attach_to` is what follows the slash of
+    `section` (`bpflab.abi.sections` explains why, in words). `core_relocations` are to be answered before the
+    program is loaded, `poisoned` names those for which there was no answer. `attach_to` is what follows the slash of
     the section: a kernel function, tracepoint, LSM hook or `binary:symbol`. `func_info` and
     `line_info` are records for PROG_LOAD, of the given sizes, with offsets into this program.
     """
@@ -158,6 +185,8 @@ class ProgramSpec:
     insns: bytes
     license: str
     relocations: tuple[Relocation, ...] = ()
+    core_relocations: tuple[CoreRelocation, ...] = ()
+    poisoned: tuple[Poisoned, ...] = ()
     sleepable: bool = False
     xdp_frags: bool = False
     autoload: bool = True
@@ -194,6 +223,11 @@ class ObjectSpec:
     byteorder: ByteOrder
     version: int = 0
     path: str | None = None
+
+    @property
+    def needs_kernel_types(self) -> bool:
+        """Whether a program asks about the kernel's types, which `relocate` has to answer first."""
+        return any(program.core_relocations for program in self.programs.values())
 
     def map(self, name: str) -> MapSpec:
         """Look up a map by name; ObjectError lists the names there are."""

@@ -126,7 +126,8 @@ enum bpf_enum_value_kind {
 #define __bpf_path(s, ...) __bpf_join(__bpf_path, __bpf_count(__VA_ARGS__))(s, __VA_ARGS__)
 
 #define __bpf_hop(read, path, field) read(&__bpf_ptr, sizeof(__bpf_ptr), &((typeof(path))__bpf_ptr)->field);
-#define __bpf_end(last, dst, path, field) last(dst, sizeof(*(dst)), &((typeof(path))__bpf_ptr)->field);
+#define __bpf_end(last, dst, path, field) \
+	last((void *)(dst), sizeof(*(dst)), &((typeof(path))__bpf_ptr)->field);
 
 #define __bpf_hops1(r, s, a) r(&__bpf_ptr, sizeof(__bpf_ptr), &(s)->a);
 #define __bpf_hops2(r, s, a, b) __bpf_hops1(r, s, a) __bpf_hop(r, __bpf_path1(s, a), b)
@@ -141,7 +142,7 @@ enum bpf_enum_value_kind {
 #define __bpf_hops8(r, s, a, b, c, d, e, f, g, h) \
 	__bpf_hops7(r, s, a, b, c, d, e, f, g) __bpf_hop(r, __bpf_path7(s, a, b, c, d, e, f, g), h)
 
-#define __bpf_chain1(r, l, dst, s, a) l(dst, sizeof(*(dst)), &(s)->a);
+#define __bpf_chain1(r, l, dst, s, a) l((void *)(dst), sizeof(*(dst)), &(s)->a);
 #define __bpf_chain2(r, l, dst, s, a, b) __bpf_hops1(r, s, a) __bpf_end(l, dst, __bpf_path1(s, a), b)
 #define __bpf_chain3(r, l, dst, s, a, b, c) __bpf_hops2(r, s, a, b) __bpf_end(l, dst, __bpf_path2(s, a, b), c)
 #define __bpf_chain4(r, l, dst, s, a, b, c, d) \
@@ -161,9 +162,15 @@ enum bpf_enum_value_kind {
 		const void *__bpf_ptr __attribute__((unused));                                         \
 		__bpf_join(__bpf_chain, __bpf_count(__VA_ARGS__))(read, last, dst, src, __VA_ARGS__)   \
 	})
+/* The type of a copy: of a const field it is one that can be written. */
+#if __clang_major__ >= 19
+#define __bpf_typeof_value(x) __typeof_unqual__(x)
+#else
+#define __bpf_typeof_value(x) typeof(x)
+#endif
 #define __bpf_value(into, src, ...)                                                                    \
 	({                                                                                             \
-		typeof(__bpf_path((src), __VA_ARGS__)) __bpf_got;                                      \
+		__bpf_typeof_value(__bpf_path((src), __VA_ARGS__)) __bpf_got;                          \
 		into(&__bpf_got, (src), __VA_ARGS__);                                                  \
 		__bpf_got;                                                                             \
 	})
