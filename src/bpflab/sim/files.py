@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import itertools
+import os
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from bpflab.abi.errno import Errno
+from bpflab.sim.objects import KernelObject
 from bpflab.sim.refusal import Refusal
-
-if TYPE_CHECKING:
-    from bpflab.sim.objects import KernelObject
 
 FIRST_FD: Final = 1_000_000
 """Far above the process's own descriptors, so that neither is ever mistaken for the other."""
@@ -46,19 +45,20 @@ class FileTable:
         return self._install(OpenFile(target, mode))
 
     def get(self, fd: int) -> OpenFile:
-        """Return the open file of a descriptor; EBADF."""
-        try:
-            return self._files[fd]
-        except KeyError:
-            raise Refusal(Errno.EBADF) from None
+        """Return the open file of a descriptor; EBADF.
+
+        A descriptor of the process itself is an open file too, of something that is no object of ours.
+        """
+        file = self._files.get(fd)
+        return file if file is not None else OpenFile(foreign(fd))
 
     def dup(self, fd: int) -> int:
         """Return a second descriptor; EBADF."""
-        return self._install(self.get(fd))
+        return self._install(self._own(fd))
 
     def close(self, fd: int) -> None:
         """Close a descriptor; with the last one of a file its reference goes. EBADF."""
-        file = self.get(fd)
+        file = self._own(fd)
         del self._files[fd]
         file.descriptors -= 1
         if not file.descriptors:
@@ -70,8 +70,23 @@ class FileTable:
         for fd in list(self._files):
             self.close(fd)
 
+    def _own(self, fd: int) -> OpenFile:
+        try:
+            return self._files[fd]
+        except KeyError:
+            raise Refusal(Errno.EBADF) from None
+
     def _install(self, file: OpenFile) -> int:
         fd = next(self._numbers)
         file.descriptors += 1
         self._files[fd] = file
         return fd
+
+
+def foreign(fd: int) -> KernelObject:
+    """Return an object that is nothing the simulated kernel knows; EBADF when the process has no such descriptor."""
+    try:
+        os.fstat(fd)
+    except (OSError, OverflowError):
+        raise Refusal(Errno.EBADF) from None
+    return KernelObject()

@@ -57,8 +57,14 @@ def socket_cookie(fd: int) -> tuple[int, int]:
         return duplicate.type, cookie
 
 
+def shares_port(fd: int) -> bool:
+    """Tell whether a socket may share its port (SO_REUSEPORT)."""
+    with socket.socket(fileno=os.dup(fd)) as duplicate:
+        return bool(duplicate.getsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT))
+
+
 def _status(fd: int) -> os.stat_result:
     try:
         return os.fstat(fd)
-    except OSError:
+    except (OSError, OverflowError):
         raise Refusal(Errno.EBADF) from None

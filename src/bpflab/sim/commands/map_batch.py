@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from bpflab.abi.errno import Errno
-from bpflab.abi.map_rules import RULES, MapOp
+from bpflab.abi.map_rules import MapOp
 from bpflab.sim import user
-from bpflab.sim.commands.map_elem import check_lock, open_map
+from bpflab.sim.commands.map_elem import check_lock, check_operation, open_map
 from bpflab.sim.files import BOTH, READ, WRITE
 from bpflab.sim.maps.base import LOCK
 from bpflab.sim.refusal import Refusal, refuse_if
@@ -57,8 +56,7 @@ def map_delete_batch(kernel: SimKernel, request: Request) -> int:
 
 def _open(kernel: SimKernel, request: Request, mode: int, wanted: MapOp) -> SimMap:
     target = open_map(kernel, request["map_fd"], mode)
-    rule = RULES.get(target.type)
-    refuse_if(rule is None or not rule.ops & wanted, Errno.ENOTSUPP)
+    check_operation(target, wanted)
     return target
 
 

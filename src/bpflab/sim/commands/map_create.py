@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from bpflab.abi.errno import Errno
 from bpflab.abi.flags import MapFlag
 from bpflab.abi.map_btf import WITHOUT_BTF
 from bpflab.abi.map_types import MapType
+from bpflab.sim import user
 from bpflab.sim.btf import SimBtf
 from bpflab.sim.files import BOTH, READ, WRITE
 from bpflab.sim.maps import find_map_types
@@ -20,6 +22,11 @@ if TYPE_CHECKING:
     from bpflab.sim.request import Request
 
 WITH_EXTRA: Final = frozenset({MapType.BLOOM_FILTER, MapType.ARENA})
+OFFLOADED: Final = frozenset({MapType.HASH, MapType.ARRAY})
+HASH_SIZE: Final = 32
+TOKEN_FD: Final = int(MapFlag.TOKEN_FD)
+ONLINE_NODES: Final = frozenset({0, 0xFFFFFFFF})
+"""The only node there is, and NUMA_NO_NODE."""
 NUMA_NODE: Final = int(MapFlag.NUMA_NODE)
 NAME_CHARACTERS: Final = frozenset(b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.")
 
@@ -31,7 +38,7 @@ def map_create(kernel: SimKernel, request: Request) -> int:
     refuse_if(request["map_extra"] and request["map_type"] not in WITH_EXTRA)
     flags = request["map_flags"]
     mode = file_mode(flags)
-    refuse_if(flags & NUMA_NODE and request["numa_node"])
+    refuse_if(flags & NUMA_NODE and request["numa_node"] not in ONLINE_NODES)
     created = make_map(kernel, request)
     return kernel.files.open(kernel.maps.add(created), mode)
 
@@ -42,10 +49,18 @@ def make_map(kernel: SimKernel, request: Request) -> SimMap:
     kind = find_map_types().get(spec.type)
     if kind is None:
         raise Refusal(Errno.EINVAL)
-    kind.check(spec)
-    made = kind.make(kernel, spec, request)
+    kind.check(replace(spec, flags=spec.flags & ~TOKEN_FD))
+    if spec.flags & TOKEN_FD:
+        kernel.files.get(request["map_token_fd"])
+        raise Refusal(Errno.EINVAL)
+    check_offload(kernel, spec)
+    try:
+        made = kind.make(kernel, spec, request)
+    except MemoryError:
+        raise Refusal(Errno.ENOMEM) from None
     try:
         object_name(request.text("map_name"))
+        made.exclusive = exclusive_hash(request)
         if spec.btf_key_type_id or spec.btf_value_type_id:
             describe(kernel, made, request["btf_fd"])
     except Refusal:
@@ -63,6 +78,19 @@ def describe(kernel: SimKernel, made: SimMap, btf_fd: int) -> None:
         refuse_if(btf.size_of(spec.btf_key_type_id) != made.key_size)
     refuse_if(spec.type in WITHOUT_BTF, Errno.ENOTSUPP)
     made.describe(btf)
+
+
+def check_offload(kernel: SimKernel, spec: MapSpec) -> None:
+    """Refuse a map for a device: EOPNOTSUPP for hash and array maps on one that is there, else EINVAL."""
+    refuse_if(spec.ifindex and (spec.type not in OFFLOADED or spec.ifindex not in kernel.world.interfaces))
+    refuse_if(spec.ifindex, Errno.EOPNOTSUPP)
+
+
+def exclusive_hash(request: Request) -> bytes:
+    """Return the hash of the only program that may use the map, empty without one."""
+    address, size = request["excl_prog_hash"], request["excl_prog_hash_size"]
+    refuse_if(size != (HASH_SIZE if address else 0))
+    return user.read(address, size)
 
 
 def read_spec(request: Request) -> MapSpec:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from bpflab.abi.errno import Errno
+from bpflab.abi.map_rules import RULES, MapOp
 from bpflab.abi.map_types import MapType
 from bpflab.sim import user
 from bpflab.sim.files import BOTH, READ, WRITE
@@ -65,6 +66,7 @@ def map_lookup_and_delete_elem(kernel: SimKernel, request: Request) -> int:
         raise Refusal(Errno.EINVAL)
     check_lock(target, flags)
     key = read_key(target, request["key"])
+    check_operation(target, MapOp.LOOKUP_AND_DELETE)
     user.write(request["value"], target.sys_lookup_and_delete(key, flags))
     return 0
 
@@ -104,3 +106,9 @@ def check_lock(target: SimMap, flags: int) -> None:
     """Refuse (EINVAL) the LOCK flag for values without a lock."""
     if flags & LOCK and not target.has_lock:
         raise Refusal(Errno.EINVAL)
+
+
+def check_operation(target: SimMap, wanted: MapOp) -> None:
+    """Refuse (ENOTSUPP) what the system call cannot do with maps of this type."""
+    rule = RULES.get(target.type)
+    refuse_if(rule is None or not rule.ops & wanted, Errno.ENOTSUPP)

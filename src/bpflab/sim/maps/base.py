@@ -61,6 +61,7 @@ class SimMap(KernelObject):
         self.has_lock = False
         self.frozen = False
         self.writers = 0
+        self.exclusive = b""
         self._object: Region | None = None
 
     @classmethod

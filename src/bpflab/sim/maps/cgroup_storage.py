@@ -9,20 +9,30 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar, NoReturn
 
 from bpflab.abi.errno import Errno
+from bpflab.abi.map_rules import RULES
 from bpflab.abi.map_types import MapType
 from bpflab.sim.maps.base import EXIST, LOCK, SimMap
+from bpflab.sim.maps.storage import MAX_VALUE
 from bpflab.sim.memory import RegionKind
-from bpflab.sim.refusal import Refusal
+from bpflab.sim.refusal import Refusal, refuse_if
 
 if TYPE_CHECKING:
+    from bpflab.sim.maps.spec import MapSpec
     from bpflab.sim.memory import Scope
 
 
 class CgroupStorageMap(SimMap):
     """CGROUP_STORAGE."""
 
-    too_big: ClassVar[frozenset[str]] = frozenset({"value_size"})
     can_be_inner: ClassVar[bool] = False
+
+    @classmethod
+    def check(cls, spec: MapSpec) -> None:
+        """Refuse what the rules do; too large a value is found before wrong flags."""
+        rule = RULES[spec.type]
+        if spec.key_size in rule.key:
+            refuse_if(spec.value_size > min(MAX_VALUE, rule.value.high or MAX_VALUE), Errno.E2BIG)
+        super().check(spec)
 
     def for_run(self, scope: Scope) -> int:
         """Return the address of a value, all zero, that lasts as long as a run: what get_local_storage gives."""

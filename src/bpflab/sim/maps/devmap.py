@@ -42,7 +42,7 @@ class TargetMap(SimMap):
     """What the three share: targets by index, with the values that programs see."""
 
     attach_type: ClassVar[AttachType]
-    can_be_inner: ClassVar[bool] = True
+    bad_program: ClassVar[Errno] = Errno.EINVAL
 
     def __init__(self, kernel: SimKernel, spec: MapSpec) -> None:
         super().__init__(kernel, spec)
@@ -71,9 +71,14 @@ class TargetMap(SimMap):
         return self._value(target)
 
     def program_of(self, fd: int) -> SimProgram:
-        """Return an XDP program made for this map, with a reference taken; EINVAL for another."""
-        program = self.kernel.find(fd, SimProgram)
-        refuse_if(program.type != ProgType.XDP or program.spec.expected_attach_type != self.attach_type)
+        """Return an XDP program made for this map, with a reference taken; `bad_program` for anything else."""
+        try:
+            program = self.kernel.files.get(fd).object
+        except Refusal:
+            raise Refusal(self.bad_program) from None
+        if not isinstance(program, SimProgram) or program.type != ProgType.XDP:
+            raise Refusal(self.bad_program)
+        refuse_if(program.spec.expected_attach_type != self.attach_type, self.bad_program)
         program.get()
         return program
 
@@ -186,6 +191,7 @@ class CpuMap(TargetMap, IndexedMap):
     """CPUMAP: queues of other CPUs, by CPU."""
 
     attach_type = AttachType.XDP_CPUMAP
+    bad_program = Errno.ENOMEM
 
     @classmethod
     def check(cls, spec: MapSpec) -> None:

@@ -49,6 +49,8 @@ class KeyedMap(SimMap):
         super().check(spec)
         rules.check_element_size(spec, HEADER)
         refuse_if(spec.max_entries > MAX_BUCKETS, Errno.E2BIG)
+        if not spec.flags & MapFlag.NO_PREALLOC:
+            rules.check_preallocated(spec, HEADER)
 
     def check_flags(self, old: Element | None, flags: int) -> int:
         """Return 0 when an update with these flags may go on, else its negative errno."""

@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 LENGTH_SIZE: Final = 4
 END: Final = "2"
 """Ends the text of a prefix, so that what it is a prefix of is sorted before it."""
-HEADER: Final = 40
-"""Bytes of a node beside key and value."""
+MAX_VALUE: Final = rules.KMALLOC_MAX - 256 - 24
+"""What one allocation has room for beside the longest key and a node's head (LPM_VAL_SIZE_MAX)."""
 
 
 class LpmTrieMap(SimMap):
@@ -45,7 +45,7 @@ class LpmTrieMap(SimMap):
     def check(cls, spec: MapSpec) -> None:
         """Refuse what the rules do, and (EINVAL) a value too large for one allocation with its key."""
         super().check(spec)
-        refuse_if(spec.value_size > rules.KMALLOC_MAX - 256 - HEADER)
+        refuse_if(spec.value_size > MAX_VALUE)
 
     def lookup(self, key: bytes) -> int:
         """Return the address of the value of the longest matching prefix, 0 when none matches."""

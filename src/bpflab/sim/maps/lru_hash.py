@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from bpflab.abi.errno import Errno
 from bpflab.abi.flags import MapFlag
+from bpflab.abi.map_rules import RULES
 from bpflab.abi.map_types import MapType
-from bpflab.sim.maps import record
+from bpflab.sim.maps import record, rules
 from bpflab.sim.maps.base import EXIST
 from bpflab.sim.maps.element import Element
 from bpflab.sim.maps.hash import KeyedMap
 from bpflab.sim.maps.lru import CommonLru, Lru, PerCpuLru
 from bpflab.sim.maps.percpu_hash import PerCpuKeyedMap
-from bpflab.sim.refusal import refuse_if
+from bpflab.sim.refusal import Refusal
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
     from bpflab.sim.maps.percpu import PerCpuValue
     from bpflab.sim.maps.ring import Node
     from bpflab.sim.maps.spec import MapSpec
+
+NO_PREALLOC: Final = int(MapFlag.NO_PREALLOC)
+NUMA_NODE: Final = int(MapFlag.NUMA_NODE)
 
 
 class LruKeyedMap(KeyedMap):
@@ -39,7 +43,9 @@ class LruKeyedMap(KeyedMap):
     @classmethod
     def check(cls, spec: MapSpec) -> None:
         """Refuse what the rules do; ENOTSUPP for NO_PREALLOC."""
-        refuse_if(spec.flags & MapFlag.NO_PREALLOC, Errno.ENOTSUPP)
+        if spec.flags & NO_PREALLOC:
+            rules.check_flags(spec.flags & ~(NO_PREALLOC | NUMA_NODE), RULES[spec.type])
+            raise Refusal(Errno.ENOTSUPP)
         super().check(spec)
 
     def lookup(self, key: bytes) -> int:

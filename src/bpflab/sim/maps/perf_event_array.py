@@ -8,6 +8,7 @@ from bpflab.abi.errno import Errno
 from bpflab.abi.map_types import MapType
 from bpflab.sim.maps.slots import SlotMap
 from bpflab.sim.perf import SimPerfEvent
+from bpflab.sim.refusal import Refusal
 
 
 class PerfEventArrayMap(SlotMap):
@@ -16,8 +17,10 @@ class PerfEventArrayMap(SlotMap):
     shows_ids: ClassVar[bool] = False
 
     def find(self, fd: int) -> SimPerfEvent:
-        """Return the perf event of a descriptor."""
-        event = self.kernel.find(fd, SimPerfEvent)
+        """Return the perf event of a descriptor; EBADF for anything else."""
+        event = self.kernel.files.get(fd).object
+        if not isinstance(event, SimPerfEvent):
+            raise Refusal(Errno.EBADF)
         event.get()
         return event
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from bpflab.abi.errno import Errno
-from bpflab.abi.flags import RINGBUF_HEADER_SIZE, RingbufFlag
+from bpflab.abi.flags import RINGBUF_HEADER_SIZE, MapFlag, RingbufFlag
 from bpflab.abi.helper_flags import RingbufQuery
 from bpflab.abi.map_types import MapType
 from bpflab.abi.rings import RING_LENGTH_MASK, RingPage, record_size
@@ -83,6 +83,12 @@ class RingbufMap(RingMap):
     """RINGBUF: programs write records, user space reads them."""
 
     copies = 2
+
+    @classmethod
+    def check(cls, spec: MapSpec) -> None:
+        """Refuse what the rules do, and RB_OVERWRITE, which is newer than the simulated kernel."""
+        super().check(spec)
+        refuse_if(spec.flags & MapFlag.RB_OVERWRITE)
 
     def check_map(self, offset: int, length: int, *, writable: bool) -> None:
         """Refuse (EPERM) to write to anything but the consumer's page."""

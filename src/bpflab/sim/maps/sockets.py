@@ -14,7 +14,7 @@ from bpflab.abi.map_types import MapType
 from bpflab.sim.maps.array import IndexedMap
 from bpflab.sim.maps.base import EXIST, NOEXIST, SimMap
 from bpflab.sim.refusal import Refusal, refuse_if
-from bpflab.sim.targets import socket_cookie
+from bpflab.sim.targets import shares_port, socket_cookie
 
 if TYPE_CHECKING:
     from bpflab.sim.kernel import SimKernel
@@ -104,7 +104,20 @@ class SockHash(SocketMap):
 
 
 class ReuseportSockArray(SockMap):
-    """REUSEPORT_SOCKARRAY."""
+    """REUSEPORT_SOCKARRAY: sockets that share a port."""
+
+    def update(self, key: bytes, value: bytes, flags: int) -> int:
+        """Put a socket at an index."""
+        if flags > EXIST:
+            return -Errno.EINVAL
+        if self.index(key) >= self.max_entries:
+            return -Errno.E2BIG
+        cookie = self.read_socket(value)
+        refused = self.put_socket(key, cookie, flags)
+        if not refused and not shares_port(int.from_bytes(value, self.byteorder)):
+            del self.cookies[key]
+            return -Errno.EINVAL
+        return refused
 
     def delete(self, key: bytes) -> int:
         """Take a socket out; E2BIG past the end, ENOENT for an empty index."""

@@ -6,9 +6,10 @@ import zlib
 from typing import TYPE_CHECKING, ClassVar, Final
 
 from bpflab.abi.errno import Errno
+from bpflab.abi.flags import MapFlag
 from bpflab.abi.map_types import MapType
 from bpflab.sim.maps.base import SimMap
-from bpflab.sim.refusal import Refusal
+from bpflab.sim.refusal import Refusal, refuse_if
 
 if TYPE_CHECKING:
     from bpflab.sim.kernel import SimKernel
@@ -18,6 +19,8 @@ FAST_STACK_CMP: Final = 1 << 9
 REUSE_STACKID: Final = 1 << 10
 """Flags of get_stackid (linux/bpf.h): compare by hash alone; replace another trace of the same id."""
 ADDRESS: Final = 8
+BUILD_ID_ENTRY: Final = 32
+"""Bytes of struct bpf_stack_build_id."""
 
 
 class StackTraceMap(SimMap):
@@ -29,6 +32,12 @@ class StackTraceMap(SimMap):
         super().__init__(kernel, spec)
         self._buckets = 1 << (spec.max_entries - 1).bit_length()
         self._traces: dict[int, bytes] = {}
+
+    @classmethod
+    def check(cls, spec: MapSpec) -> None:
+        """Refuse what the rules do, and values that do not hold whole entries of build id and offset."""
+        super().check(spec)
+        refuse_if(spec.flags & MapFlag.STACK_BUILD_ID and spec.value_size % BUILD_ID_ENTRY)
 
     def keep(self, addresses: list[int], flags: int) -> int:
         """Keep a trace and return its id; EEXIST when another trace has it."""
@@ -60,6 +69,12 @@ class StackTraceMap(SimMap):
         if trace is None:
             raise Refusal(Errno.ENOENT)
         return trace.ljust(self.value_size, b"\0")
+
+    def sys_lookup_and_delete(self, key: bytes, flags: int) -> bytes:
+        """Remove and return a trace; ENOENT."""
+        trace = self.sys_lookup(key, flags)
+        self.delete(key)
+        return trace
 
     def next_key(self, key: bytes | None) -> bytes:
         """Return the next id that has a trace; ENOENT after the last."""

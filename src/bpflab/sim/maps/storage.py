@@ -6,7 +6,7 @@ apart by the file behind the descriptor; a program names one by its address.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar, NoReturn
+from typing import TYPE_CHECKING, ClassVar, Final, NoReturn
 
 from bpflab.abi.errno import Errno
 from bpflab.abi.map_types import MapType
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from bpflab.sim.kernel import SimKernel
     from bpflab.sim.maps.spec import MapSpec
 
-MAX_VALUE = 64 << 10
-"""BPF_LOCAL_STORAGE_MAX_VALUE_SIZE is a little less than this (linux/bpf_local_storage.h)."""
+MAX_VALUE: Final = 65407
+"""What a u16 can count less the element's head (linux/bpf_local_storage.h, BPF_LOCAL_STORAGE_MAX_VALUE_SIZE)."""
 
 
 class StorageMap(SimMap):
