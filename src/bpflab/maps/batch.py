@@ -23,6 +23,8 @@ K = TypeVar("K")
 V = TypeVar("V")
 
 NO_VALUES: Final = memoryview(b"")
+SINGLE_ONLY: Final = UpdateFlag.NOEXIST | UpdateFlag.EXIST
+"""Flags that UPDATE_BATCH refuses (`generic_map_update_batch` knows LOCK only), so that entries go one by one."""
 
 
 class UpdateBatchMap(UpdateMap[K, V], WalkableMap[K, V]):
@@ -66,7 +68,7 @@ class UpdateBatchMap(UpdateMap[K, V], WalkableMap[K, V]):
             raise self._stopped(refused, bytearray(batch.keys[: done * size]), ())
 
     def _write(self, batch: RawBatch, flags: int) -> tuple[int, int]:
-        if self.has_batch(Command.MAP_UPDATE_BATCH):
+        if not flags & SINGLE_ONLY and self.has_batch(Command.MAP_UPDATE_BATCH):
             return send_batch(self.lab.backend, self.fileno(), Command.MAP_UPDATE_BATCH, batch, flags)
         slot, (key_size, value_size) = self._raw_slot(), (self.shape.key_size, self.shape.value.size)
         slot.attr["flags"] = flags
