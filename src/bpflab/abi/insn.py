@@ -183,3 +183,27 @@ JA: Final = InsnClass.JMP | JmpOp.JA
 GOTOL: Final = InsnClass.JMP32 | JmpOp.JA
 MAY_GOTO: Final = InsnClass.JMP | JmpOp.JCOND
 GOTOX: Final = InsnClass.JMP | JmpOp.JA | Source.X
+
+_COMPARISONS = frozenset(JmpOp) - {JmpOp.JA, JmpOp.CALL, JmpOp.EXIT, JmpOp.JCOND}
+
+OPCODES: Final = (
+    frozenset(
+        {
+            *(cls | op | source for cls in (InsnClass.ALU, InsnClass.ALU64) for op in AluOp for source in Source),
+            *(
+                cls | op | source
+                for cls in (InsnClass.JMP, InsnClass.JMP32)
+                for op in _COMPARISONS
+                for source in Source
+            ),
+            *(cls | Mode.MEM | size for cls in (InsnClass.LDX, InsnClass.ST, InsnClass.STX) for size in Size),
+            *(InsnClass.LDX | Mode.MEMSX | size for size in (Size.B, Size.H, Size.W)),
+            *(InsnClass.STX | Mode.ATOMIC | size for size in Size),
+            *(InsnClass.LD | mode | size for mode in (Mode.ABS, Mode.IND) for size in (Size.B, Size.H, Size.W)),
+            *(LD_IMM64, CALL, EXIT, JA, GOTOL, MAY_GOTO),
+        }
+    )
+    - {cls | AluOp.NEG | Source.X for cls in (InsnClass.ALU, InsnClass.ALU64)}
+    - {InsnClass.ALU64 | AluOp.END | Source.X}
+)
+"""The opcodes that a kernel of version 6.18 takes (kernel/bpf/core.c, bpf_opcode_in_insntable)."""

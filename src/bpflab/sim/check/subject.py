@@ -6,6 +6,7 @@ the rules of its hook; `check` answers with `Checked` or raises `Refused`.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeAlias
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from bpflab.abi.flags import MapFlag
     from bpflab.abi.map_types import MapType
     from bpflab.abi.prog_types import ProgType
-    from bpflab.asm.insn import Insn
+    from bpflab.asm.insn import ByteOrder, Insn
     from bpflab.sim.check.types import Kind
 
 
@@ -73,7 +74,7 @@ class Subject:
     those take and give stands in `helpers`. `maps` gives the map that the wide load at a slot names,
     `names` the functions' names by first slot, `globals` the first slots of functions that are checked
     on their own. `return_range` are the least and greatest r0 that the hook takes, None for any.
-    `packet_writable`: stores to the packet are allowed.
+    `packet_writable`: stores to the packet are allowed. `func_info`: it came with BTF for its functions.
     """
 
     insns: tuple[Insn, ...]
@@ -88,7 +89,9 @@ class Subject:
     packet_writable: bool = True
     names: Mapping[int, str] = field(default_factory=dict)
     globals: frozenset[int] = frozenset()
-    little_endian: bool = True
+    byteorder: ByteOrder = sys.byteorder
+    sleepable: bool = False
+    func_info: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import Final
 
 
 class Kind(StrEnum):
@@ -24,6 +25,7 @@ class Kind(StrEnum):
     TCP_SOCK = "tcp_sock"
     XDP_SOCK = "xdp_sock"
     BTF = "ptr_"
+    TRUSTED_BTF = "trusted_ptr_"
     MEM = "mem"
     RINGBUF_MEM = "ringbuf_mem"
     BUFFER = "buf"
@@ -31,3 +33,14 @@ class Kind(StrEnum):
     DYNPTR = "dynptr_ptr"
     ANY = "any"
     """Different things on different paths, or something this check does not know: may do anything."""
+
+
+PACKETS: Final = frozenset({Kind.PACKET, Kind.PACKET_META, Kind.PACKET_END})
+"""Pointers that a helper that moves the packet makes invalid."""
+
+SOCKETS: Final = frozenset({Kind.SOCKET, Kind.SOCK_COMMON, Kind.TCP_SOCK, Kind.XDP_SOCK})
+
+NEVER_NULL: Final = frozenset({*SOCKETS, Kind.MAP_VALUE, Kind.MAP_KEY, Kind.MAP_PTR, Kind.MEM, Kind.RINGBUF_MEM})
+"""Pointers of which the verifier knows, once they were checked, that comparing them with 0 fails."""
+
+BOUNDED: Final = frozenset({*PACKETS, Kind.CTX, Kind.STACK, Kind.MAP_VALUE, Kind.MAP_KEY, Kind.MEM, Kind.RINGBUF_MEM})

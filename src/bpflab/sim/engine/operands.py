@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from bpflab.abi.insn import CALL, EXIT, MODE_MASK, AluOp, AtomicOp, InsnClass, JmpOp, Mode, Source
+from bpflab.abi.insn import CALL, CALLX, EXIT, MODE_MASK, AluOp, AtomicOp, InsnClass, JmpOp, Mode, Source
 
 if TYPE_CHECKING:
     from bpflab.asm.insn import Insn
@@ -35,7 +35,7 @@ def _jump_reads(insn: Insn) -> tuple[int, ...]:
         return (0,)
     if insn.operation in {JmpOp.JA, JmpOp.JCOND} or insn.opcode == CALL:
         return ()
-    return (insn.src, insn.dst) if insn.opcode & Source.X else (insn.dst,)
+    return (insn.dst, insn.src) if insn.opcode & Source.X else (insn.dst,)
 
 
 def _memory_reads(insn: Insn, cls: InsnClass) -> tuple[int, ...]:
@@ -51,6 +51,28 @@ def _memory_reads(insn: Insn, cls: InsnClass) -> tuple[int, ...]:
     if insn.imm == AtomicOp.LOAD_ACQ:
         return (insn.src,)
     return (insn.src, insn.dst, 0) if insn.imm == AtomicOp.CMPXCHG else (insn.src, insn.dst)
+
+
+def writes(insn: Insn) -> tuple[int, ...]:
+    """List the registers that are written; a call leaves r0 set and r1 to r5 unset."""
+    cls = insn.cls
+    if insn.opcode in {CALL, CALLX}:
+        return (0, 1, 2, 3, 4, 5)
+    if cls in _JMP or cls is InsnClass.ST:
+        return ()
+    if cls is InsnClass.LD and insn.opcode & MODE_MASK:
+        return (0, 1, 2, 3, 4, 5)
+    return _atomic_writes(insn) if cls is InsnClass.STX else (insn.dst,)
+
+
+def _atomic_writes(insn: Insn) -> tuple[int, ...]:
+    if insn.opcode & MODE_MASK != Mode.ATOMIC or insn.imm == AtomicOp.STORE_REL:
+        return ()
+    if insn.imm == AtomicOp.LOAD_ACQ:
+        return (insn.dst,)
+    if insn.imm == AtomicOp.CMPXCHG:
+        return (0,)
+    return (insn.src,) if insn.imm & AtomicOp.FETCH_ADD else ()
 
 
 def base_register(insn: Insn) -> int | None:

@@ -1,0 +1,217 @@
+"""The arguments of helpers: what each register must hold, as the helper table says.
+
+After check_func_arg and check_helper_mem_access in kernel/bpf/verifier.c.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
+
+from bpflab.abi.errno import Errno
+from bpflab.abi.flags import MapFlag
+from bpflab.abi.helpers import ArgumentKind
+from bpflab.sim.check import access
+from bpflab.sim.check.access import Access
+from bpflab.sim.check.types import PACKETS, Kind
+from bpflab.sim.check.value import SCALAR, Value, signed_bounds
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from bpflab.abi.helpers import Argument, Helper
+    from bpflab.sim.check.checker import Checker
+    from bpflab.sim.check.state import State
+    from bpflab.sim.check.subject import MapFacts
+
+MAX_SIZE: Final = 1 << 29
+"""Sizes that are not constant must be less (BPF_MAX_VAR_SIZ)."""
+
+_MEMORY: Final = (
+    *(Kind.STACK, Kind.PACKET, Kind.PACKET_META, Kind.MAP_KEY, Kind.MAP_VALUE),
+    *(Kind.MEM, Kind.RINGBUF_MEM, Kind.BUFFER, Kind.TRUSTED_BTF),
+)
+_SOCKETS: Final = (Kind.SOCK_COMMON, Kind.SOCKET, Kind.TCP_SOCK, Kind.XDP_SOCK)
+_VALUE: Final = (Kind.MAP_VALUE,)
+_BTF: Final = (Kind.BTF, Kind.TRUSTED_BTF)
+
+EXPECTED: Final[dict[ArgumentKind, tuple[Kind, ...]]] = {
+    ArgumentKind.CTX: (Kind.CTX,),
+    ArgumentKind.MAP_PTR: (Kind.MAP_PTR,),
+    ArgumentKind.MAP_KEY: _MEMORY,
+    ArgumentKind.MAP_VALUE: _MEMORY,
+    ArgumentKind.MAP_VALUE_UNINIT: _MEMORY,
+    ArgumentKind.MEM_READ: _MEMORY,
+    ArgumentKind.MEM_WRITE: _MEMORY,
+    ArgumentKind.MEM_UNINIT: _MEMORY,
+    ArgumentKind.SIZE: (Kind.SCALAR,),
+    ArgumentKind.SIZE_OR_ZERO: (Kind.SCALAR,),
+    ArgumentKind.ALLOC_SIZE: (Kind.SCALAR,),
+    ArgumentKind.ALLOC_MEM: (Kind.RINGBUF_MEM,),
+    ArgumentKind.CALLBACK: (Kind.FUNC,),
+    ArgumentKind.CALLBACK_CTX: (Kind.STACK,),
+    ArgumentKind.CONST_STR: _VALUE,
+    ArgumentKind.DYNPTR: (Kind.STACK, Kind.DYNPTR),
+    ArgumentKind.DYNPTR_UNINIT: (Kind.STACK, Kind.DYNPTR),
+    ArgumentKind.SPIN_LOCK: (Kind.MAP_VALUE, Kind.BTF),
+    ArgumentKind.TIMER: _VALUE,
+    ArgumentKind.KPTR_DEST: (Kind.MAP_VALUE, Kind.BTF),
+    ArgumentKind.SOCK_COMMON: (*_SOCKETS, *_BTF),
+    ArgumentKind.SOCKET: (Kind.SOCKET, *_BTF),
+    ArgumentKind.BTF_SOCK_COMMON: (*_SOCKETS, *_BTF),
+}
+"""The types that an argument takes, in the kernel's order. A kind that is not here takes any."""
+
+_WRITTEN: Final = frozenset({ArgumentKind.MEM_WRITE, ArgumentKind.MEM_UNINIT, ArgumentKind.MAP_VALUE_UNINIT})
+_SIZED_BY_MAP: Final = frozenset({ArgumentKind.MAP_KEY, ArgumentKind.MAP_VALUE, ArgumentKind.MAP_VALUE_UNINIT})
+_SIZES: Final = frozenset({ArgumentKind.SIZE, ArgumentKind.SIZE_OR_ZERO})
+_FORMERLY_CONTEXT: Final = frozenset({ArgumentKind.CTX})
+
+
+@dataclass(slots=True)
+class Call:
+    """A call of a helper while its arguments are looked at, and what they said."""
+
+    helper: Helper
+    map: MapFacts | None = None
+    size: int = 0
+    released: int = 0
+    function: int | None = None
+    memory: dict[str, tuple[int, Value, bool]] = field(default_factory=dict)
+
+
+def check_arguments(checker: Checker, state: State, call: Call) -> None:
+    """Check r1 to r5 against the helper's arguments."""
+    for reg, argument in enumerate(call.helper.arguments_in(checker.subject.type), 1):
+        if argument.kind is not ArgumentKind.UNCHECKED:
+            _check(checker, state, call, reg, argument)
+
+
+def _check(checker: Checker, state: State, call: Call, reg: int, argument: Argument) -> None:
+    value = checker.read(state, reg)
+    if value.kind in PACKETS and argument.kind is not ArgumentKind.SCALAR and not call.helper.packet_memory:
+        checker.refuse("helper access to the packet is not allowed")
+    absent = argument.or_null and value.constant == 0
+    if not absent:
+        _check_type(checker, reg, argument, value)
+    if argument.release:
+        _check_release(checker, call, reg, value)
+    if argument.kind in _FORMERLY_CONTEXT and value.kind is Kind.CTX:
+        access.check_unmoved(checker, value, reg)
+    if argument.kind in _SIZED_BY_MAP:
+        _map_memory(checker, state, call, reg, argument)
+    elif argument.kind in EXPECTED and (check := _CHECKS.get(argument.kind)) is not None:
+        check(checker, state, call, reg, argument)
+
+
+def _check_type(checker: Checker, reg: int, argument: Argument, value: Value) -> None:
+    expected = EXPECTED.get(argument.kind)
+    if expected is None or value.kind is Kind.ANY:
+        return
+    if value.kind not in expected or (value.nullable and not argument.or_null):
+        checker.refuse(f"R{reg} type={value.type_name} expected={', '.join(expected)}")
+
+
+def _check_release(checker: Checker, call: Call, reg: int, value: Value) -> None:
+    if value.kind in {Kind.ANY, Kind.STACK, Kind.DYNPTR, Kind.BTF, Kind.TRUSTED_BTF}:
+        return
+    if not value.reference and value.constant != 0:
+        checker.refuse(f"R{reg} must be referenced when passed to release function", Errno.EINVAL)
+    call.released = value.reference
+
+
+def _map(_checker: Checker, state: State, call: Call, reg: int, _argument: Argument) -> None:
+    call.map = state.regs[reg].map
+
+
+def _map_memory(checker: Checker, state: State, call: Call, reg: int, argument: Argument) -> None:
+    if call.map is None or state.regs[reg].constant == 0:
+        return
+    size = call.map.key_size if argument.kind is ArgumentKind.MAP_KEY else call.map.value_size
+    if not size:
+        checker.refuse("invalid zero-sized read")
+    check_memory(checker, state, reg, state.regs[reg], size, write=argument.kind in _WRITTEN)
+
+
+def _memory(checker: Checker, state: State, call: Call, reg: int, argument: Argument) -> None:
+    value, write = state.regs[reg], argument.kind in _WRITTEN
+    if argument.size and value.constant != 0:
+        check_memory(checker, state, reg, value, argument.size, write=write)
+    call.memory[argument.name] = (reg, value, write)
+
+
+def _size(checker: Checker, state: State, call: Call, reg: int, argument: Argument) -> None:
+    value = state.regs[reg]
+    if value.kind is Kind.ANY or value.vague:
+        return
+    zero_allowed = argument.kind is ArgumentKind.SIZE_OR_ZERO
+    if signed_bounds(value)[0] < 0:
+        checker.refuse(f"R{reg} min value is negative, either use unsigned or 'var &= const'")
+    if value.low == 0 and not zero_allowed:
+        checker.refuse(f"R{reg} invalid zero-sized read: u64=[{value.low},{value.high}]")
+    if value.high >= MAX_SIZE:
+        checker.refuse(f"R{reg} unbounded memory access, use 'var &= const' or 'if (var < const)'")
+    memory_reg, pointer, write = call.memory[argument.sizes]
+    if pointer.constant != 0 and value.high:
+        check_memory(checker, state, memory_reg, pointer, value.high, write=write)
+
+
+def _alloc_size(checker: Checker, state: State, call: Call, reg: int, _argument: Argument) -> None:
+    size = state.regs[reg].constant
+    if size is None:
+        if state.regs[reg].kind is not Kind.ANY:
+            checker.refuse(f"R{reg} is not a known constant'")
+        return
+    call.size = size
+
+
+def _callback(_checker: Checker, state: State, call: Call, reg: int, _argument: Argument) -> None:
+    if state.regs[reg].kind is Kind.FUNC:
+        call.function = state.regs[reg].low
+
+
+_CHECKS: Final[dict[ArgumentKind, Callable[[Checker, State, Call, int, Argument], None]]] = {
+    ArgumentKind.MAP_PTR: _map,
+    ArgumentKind.MEM_READ: _memory,
+    ArgumentKind.MEM_WRITE: _memory,
+    ArgumentKind.MEM_UNINIT: _memory,
+    ArgumentKind.SIZE: _size,
+    ArgumentKind.SIZE_OR_ZERO: _size,
+    ArgumentKind.ALLOC_SIZE: _alloc_size,
+    ArgumentKind.CALLBACK: _callback,
+}
+
+
+def check_memory(checker: Checker, state: State, reg: int, pointer: Value, size: int, *, write: bool) -> None:
+    """Check that a helper may read or write `size` bytes at a pointer."""
+    wanted = Access(reg, 0, size, SCALAR if write else None)
+    access.check_bounded(checker, pointer, wanted)
+    if pointer.kind in PACKETS:
+        access.check_packet(checker, pointer, wanted)
+    elif pointer.kind is Kind.STACK:
+        _stack_memory(checker, state, pointer, wanted)
+    elif pointer.kind is Kind.MAP_VALUE and pointer.map is not None:
+        _value_memory(checker, pointer, pointer.map, wanted)
+    elif pointer.size and pointer.off is not None:
+        text = f"invalid access to memory, mem_size={pointer.size}"
+        access.check_bounds(checker, pointer.size, pointer.off, wanted, text)
+
+
+def _stack_memory(checker: Checker, state: State, pointer: Value, wanted: Access) -> None:
+    spills = state.frames[pointer.frame]
+    if pointer.off is None:
+        if wanted.write:
+            spills.spills.clear()
+        return
+    access.check_stack(checker, state, pointer, pointer.off, wanted)
+    if wanted.write:
+        spills.forget(pointer.off, pointer.off + wanted.size)
+
+
+def _value_memory(checker: Checker, pointer: Value, facts: MapFacts, wanted: Access) -> None:
+    if facts.flags & (MapFlag.RDONLY_PROG if wanted.write else MapFlag.WRONLY_PROG):
+        verb = "write into" if wanted.write else "read from"
+        checker.refuse(f"{verb} map forbidden, value_size={facts.value_size} off={pointer.off or 0} size={wanted.size}")
+    if pointer.off is not None:
+        text = f"invalid access to map value, value_size={facts.value_size}"
+        access.check_bounds(checker, facts.value_size, pointer.off, wanted, text)

@@ -1,0 +1,215 @@
+"""Calls and exit: helpers, kernel functions, the program's own functions (check_helper_call, check_func_call)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from bpflab.abi.errno import Errno
+from bpflab.abi.flags import MapFlag
+from bpflab.abi.helpers import ArgumentKind, ReturnKind
+from bpflab.abi.insn import MAX_CALL_FRAMES, CallSource
+from bpflab.abi.map_types import MapType
+from bpflab.abi.verifier_rules import ACQUIRING_HELPERS, ACQUIRING_MAPS, HELPERS_OF_MAP, MAPS_OF_HELPER
+from bpflab.sim.check.arguments import Call, check_arguments
+from bpflab.sim.check.state import Frame, Reference
+from bpflab.sim.check.types import Kind
+from bpflab.sim.check.value import ANY, SCALAR, UNSET, Value, signed_bounds
+
+if TYPE_CHECKING:
+    from bpflab.abi.helpers import Helper
+    from bpflab.asm.insn import Insn
+    from bpflab.sim.check.checker import Checker
+    from bpflab.sim.check.state import State
+
+CHANGING: Final = frozenset({"map_update_elem", "map_delete_elem", "map_push_elem", "map_pop_elem"})
+_RESULTS: Final = {
+    ReturnKind.ALLOC_MEM: Kind.RINGBUF_MEM,
+    ReturnKind.DYNPTR_MEM: Kind.MEM,
+    ReturnKind.SOCKET: Kind.SOCKET,
+    ReturnKind.TCP_SOCK: Kind.TCP_SOCK,
+    ReturnKind.SOCK_COMMON: Kind.SOCK_COMMON,
+    ReturnKind.BTF_PTR: Kind.BTF,
+    ReturnKind.KPTR: Kind.BTF,
+    ReturnKind.MEM_OR_BTF: Kind.BTF,
+}
+_LOOKED_UP: Final = {
+    MapType.SOCKMAP: Kind.SOCKET,
+    MapType.SOCKHASH: Kind.SOCKET,
+    MapType.XSKMAP: Kind.XDP_SOCK,
+}
+
+
+def call(checker: Checker, state: State, insn: Insn) -> int | None:
+    """Follow one call; None where the path ends."""
+    known = insn.src in set(CallSource)
+    if not known or insn.dst or (insn.off and insn.src != CallSource.KFUNC):
+        checker.refuse("BPF_CALL uses reserved fields", Errno.EINVAL)
+    if insn.src == CallSource.SUBPROG:
+        return _call_function(checker, state, state.pc + 1 + insn.imm)
+    if insn.src == CallSource.KFUNC:
+        _forget_arguments(state)
+        checker.write(state, 0, ANY)
+        return state.pc + 1
+    return _call_helper(checker, state, insn.imm)
+
+
+def _forget_arguments(state: State) -> None:
+    state.regs[0:6] = [UNSET] * 6
+
+
+def _call_function(checker: Checker, state: State, target: int) -> int:
+    checker.calls[state.frame.start].add(target)
+    if target in checker.subject.globals:
+        _forget_arguments(state)
+        checker.write(state, 0, SCALAR)
+        return state.pc + 1
+    open_frame(checker, state, target)
+    return target
+
+
+def open_frame(checker: Checker, state: State, target: int, *, callback: bool = False) -> None:
+    """Enter a function with the caller's r1 to r5, or (a callback) with arguments that may be anything."""
+    if len(state.frames) >= MAX_CALL_FRAMES:
+        checker.refuse(f"the call stack of {len(state.frames) + 1} frames is too deep", Errno.E2BIG)
+    frame = Frame(target, state.pc, callback=callback)
+    frame.regs[1:6] = [ANY] * 5 if callback else state.regs[1:6]
+    frame.regs[10] = Value(Kind.STACK, frame=len(state.frames))
+    _forget_arguments(state)
+    state.frames.append(frame)
+
+
+def leave(checker: Checker, state: State, insn: Insn) -> int | None:
+    """Follow exit: back to the caller, or None at the end of the program or of a callback."""
+    if insn.imm or insn.src or insn.dst:
+        checker.refuse("BPF_EXIT uses reserved fields", Errno.EINVAL)
+    if len(state.frames) == 1:
+        _end(checker, state)
+        return None
+    result = state.regs[0]
+    if result.kind is Kind.STACK:
+        checker.refuse("cannot return stack pointer to the caller", Errno.EINVAL)
+    frame = state.frames.pop()
+    if frame.callback:
+        return None
+    checker.write(state, 0, result)
+    return frame.site + 1
+
+
+def _end(checker: Checker, state: State) -> None:
+    if state.references:
+        lines = [f"Unreleased reference id={each.id} alloc_insn={each.slot}" for each in state.references]
+        lines.append("BPF_EXIT instruction in main prog would lead to reference leak")
+        checker.refuse("\n".join(lines), Errno.EINVAL)
+    result = checker.read(state, 0)
+    wanted = checker.subject.return_range
+    if wanted is None or result.kind is Kind.ANY or state.frame.start in checker.subject.globals:
+        return
+    if result.kind is not Kind.SCALAR:
+        checker.refuse(f"At program exit the register R0 is not a known value ({result.type_name})", Errno.EINVAL)
+    _check_range(checker, result, wanted)
+
+
+def _check_range(checker: Checker, result: Value, wanted: tuple[int, int]) -> None:
+    least, greatest = signed_bounds(result)
+    within = wanted[0] <= least and greatest <= wanted[1]
+    apart = greatest < wanted[0] or wanted[1] < least
+    if within or (result.vague and not apart):
+        return
+    known = greatest - least < (1 << 64) - 1
+    has = f"smin={least} smax={greatest}" if known else "unknown scalar value"
+    range_ = f"[{wanted[0]}, {wanted[1]}]"
+    checker.refuse(f"At program exit the register R0 has {has} should have been in {range_}", Errno.EINVAL)
+
+
+def _call_helper(checker: Checker, state: State, number: int) -> int:
+    helper = _allowed_helper(checker, number)
+    made = Call(helper)
+    check_arguments(checker, state, made)
+    _check_map(checker, made)
+    if helper.name == "tail_call":
+        checker.tail_callers.add(state.frame.start)
+    if made.function is not None:
+        _wait_for_callback(checker, state, made.function)
+    if made.released:
+        state.release(made.released)
+    if helper.changes_packet:
+        state.move_packet()
+    _forget_arguments(state)
+    result = _result(checker, state, made)
+    if result is not None:
+        checker.write(state, 0, result)
+    return state.pc + 1
+
+
+def _allowed_helper(checker: Checker, number: int) -> Helper:
+    subject = checker.subject
+    if number not in subject.helpers:
+        checker.refuse(f"invalid func unknown#{number}", Errno.EINVAL)
+    helper = subject.helpers.helper(number)
+    if not subject.helper_allowed(number):
+        checker.refuse(f"program of this type cannot use helper bpf_{helper.name}#{number}", Errno.EINVAL)
+    if not subject.gpl and helper.needs_gpl(subject.type):
+        checker.refuse("cannot call GPL-restricted function from non-GPL compatible program", Errno.EINVAL)
+    if helper.sleeps and not subject.sleepable:
+        checker.refuse("helper call might sleep in a non-sleepable prog", Errno.EINVAL)
+    return helper
+
+
+def _check_map(checker: Checker, made: Call) -> None:
+    facts, name = made.map, made.helper.name
+    if facts is None:
+        return
+    if facts.flags & MapFlag.RDONLY_PROG and name in CHANGING:
+        checker.refuse("write into map forbidden")
+    if name == "tail_call" and facts.type is not MapType.PROG_ARRAY:
+        checker.refuse("expected prog array map for tail call", Errno.EINVAL)
+    fits = name in HELPERS_OF_MAP.get(facts.type, {name}) and facts.type in MAPS_OF_HELPER.get(name, {facts.type})
+    if not fits:
+        text = f"cannot pass map_type {facts.type:d} into func bpf_{name}#{made.helper.id}"
+        checker.refuse(text, Errno.EINVAL)
+
+
+def _wait_for_callback(checker: Checker, state: State, target: int) -> None:
+    """Leave the callback to be followed; what it may change on the caller's stack is not known after it."""
+    for frame in state.frames:
+        frame.spills = {off: spill for off, spill in frame.spills.items() if spill.value.is_pointer}
+    checker.calls[state.frame.start].add(target)
+    other = state.fork(target)
+    open_frame(checker, other, target, callback=True)
+    checker.waiting.append(other)
+
+
+def _result(checker: Checker, state: State, made: Call) -> Value | None:
+    """Give what r0 holds after the call; None if it is unset."""
+    returns = made.helper.returns
+    if returns.kind is ReturnKind.VOID:
+        return None
+    if returns.kind is ReturnKind.INTEGER:
+        return SCALAR
+    value = _pointer_result(made)
+    if returns.or_null:
+        value = value._replace(nullable=True, id=checker.new_id())
+    if _acquires(made):
+        value = value._replace(reference=checker.new_id())
+        state.references += (Reference(value.reference, state.pc),)
+    return value
+
+
+def _pointer_result(made: Call) -> Value:
+    kind = made.helper.returns.kind
+    if kind is not ReturnKind.MAP_VALUE:
+        return Value(_RESULTS[kind], size=made.size)
+    if made.map is None:
+        return ANY
+    if made.map.inner is not None:
+        return Value(Kind.MAP_PTR, map=made.map.inner)
+    return Value(_LOOKED_UP.get(made.map.type, Kind.MAP_VALUE), map=made.map)
+
+
+def _acquires(made: Call) -> bool:
+    if made.helper.name in ACQUIRING_HELPERS:
+        return True
+    looks_up = (
+        made.helper.returns.kind is ReturnKind.MAP_VALUE and made.helper.arguments[1].kind is ArgumentKind.MAP_KEY
+    )
+    return looks_up and made.map is not None and made.map.type in ACQUIRING_MAPS

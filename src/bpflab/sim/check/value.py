@@ -1,0 +1,117 @@
+"""What is known of one register: a type, and by type an offset, bounds, or what it points into."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from bpflab.sim.check.types import Kind
+
+if TYPE_CHECKING:
+    from bpflab.sim.check.subject import MapFacts
+
+WORD: Final = (1 << 64) - 1
+SIGN: Final = 1 << 63
+
+
+class Value(NamedTuple):
+    """The content of a register.
+
+    `low` and `high` bound a scalar, as unsigned numbers. `off` is a pointer's constant offset, None if
+    it is not constant. `id` is shared by copies: what a null check or packet check of one says holds
+    for all. `range` is how many bytes of a packet pointer are known to be in the packet. `size` is
+    that of memory (MEM), `frame` the function whose stack is pointed to, `reference` what must be
+    released. `vague`: the kernel may know the scalar's bounds better, so nothing is refused for them.
+    `unbounded`: something without a useful bound was added to the pointer.
+    """
+
+    kind: Kind
+    low: int = 0
+    high: int = WORD
+    off: int | None = 0
+    id: int = 0
+    nullable: bool = False
+    range: int = 0
+    map: MapFacts | None = None
+    size: int = 0
+    frame: int = 0
+    reference: int = 0
+    vague: bool = False
+    unbounded: bool = False
+
+    @property
+    def constant(self) -> int | None:
+        """The number, if this is a scalar with one possible value."""
+        return self.low if self.kind is Kind.SCALAR and self.low == self.high else None
+
+    @property
+    def is_pointer(self) -> bool:
+        """Whether this is surely a pointer, or null."""
+        return self.kind not in {Kind.SCALAR, Kind.UNSET, Kind.ANY}
+
+    @property
+    def type_name(self) -> str:
+        """The type as the kernel's log names it."""
+        if not self.nullable:
+            return str(self.kind)
+        return f"{self.kind.removesuffix('_')}_or_null{'_' if self.kind.endswith('_') else ''}"
+
+    def __str__(self) -> str:
+        if self.kind is Kind.SCALAR:
+            return _scalar_text(self)
+        if self.kind is Kind.STACK:
+            return "fp(var_off)" if self.off is None else f"fp{self.off}"
+        return f"{self.type_name}({','.join(_details(self))})"
+
+
+UNSET: Final = Value(Kind.UNSET)
+SCALAR: Final = Value(Kind.SCALAR)
+ANY: Final = Value(Kind.ANY)
+
+
+def constant(number: int) -> Value:
+    """Make a scalar of one known value."""
+    return Value(Kind.SCALAR, number & WORD, number & WORD)
+
+
+def bounded(low: int, high: int) -> Value:
+    """Make a scalar between two unsigned bounds."""
+    return Value(Kind.SCALAR, low, high)
+
+
+def of_width(size: int) -> Value:
+    """Make what a load of `size` bytes may yield."""
+    return Value(Kind.SCALAR, 0, (1 << 8 * size) - 1)
+
+
+def signed(number: int) -> int:
+    """Read an unsigned 64-bit number as signed."""
+    return number - (1 << 64) if number & SIGN else number
+
+
+def signed_bounds(value: Value) -> tuple[int, int]:
+    """Give the least and greatest signed number a scalar may be."""
+    if (value.low ^ value.high) & SIGN:
+        return -SIGN, SIGN - 1
+    return signed(value.low), signed(value.high)
+
+
+def _scalar_text(value: Value) -> str:
+    number = value.constant
+    if number is not None:
+        return str(signed(number)) if signed(number) < 0 or number < 10 else f"{number:#x}"
+    return "scalar()" if (value.low, value.high) == (0, WORD) else f"scalar(umin={value.low},umax={value.high:#x})"
+
+
+def _details(value: Value) -> list[str]:
+    parts = []
+    if value.nullable or (value.kind is Kind.PACKET and value.id):
+        parts.append(f"id={value.id}")
+    if value.off is None:
+        parts.append("var_off")
+    elif value.off:
+        parts.append(f"off={value.off}")
+    if value.range:
+        parts.append(f"r={value.range}")
+    if value.map is not None:
+        parts += [f"ks={value.map.key_size}", f"vs={value.map.value_size}"]
+    return parts + ([f"sz={value.size}"] if value.size else [])
