@@ -14,6 +14,7 @@ from pytest_bpflab.report import (
     pytest_terminal_summary,
 )
 from pytest_bpflab.requirements import pytest_runtest_setup
+from pytest_bpflab.tracebacks import pytest_runtest_makereport
 from pytest_bpflab.warnings import BpfLeakWarning
 
 __all__ = [
@@ -26,6 +27,7 @@ __all__ = [
     "pytest_generate_tests",
     "pytest_report_collectionfinish",
     "pytest_report_header",
+    "pytest_runtest_makereport",
     "pytest_runtest_setup",
     "pytest_terminal_summary",
 ]
