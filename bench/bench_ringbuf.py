@@ -1,0 +1,256 @@
+"""How fast a ring buffer is drained, beside C in the same run, and that nothing is lost, doubled or torn.
+
+    python bench/bench_ringbuf.py [--records 10000000] [--rounds 15]
+
+Needs root, a C compiler, and two CPUs for the part with a live producer.
+"""
+
+from __future__ import annotations
+
+import argparse
+import ctypes
+import os
+import shutil
+import statistics
+import struct
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from bpflab.abi.commands import Command
+from bpflab.abi.map_types import MapType
+from bpflab.backend.descriptor import Descriptor
+from bpflab.events import RingBufferConsumer
+from bpflab.lab import Lab
+
+SIZE = 1 << 23
+RECORD = 64
+STRIDE = RECORD + 8
+PACKET = bytes(64)
+BATCH = 50_000
+
+# The control value: the next number, how often there was no room, and the number to stop at.
+PROGRAM = """
+    r6 = map[fd:{control}][0]+0
+    r7 = *(u64 *)(r6 + 0)
+    r8 = *(u64 *)(r6 + 16)
+    if r7 >= r8 goto done
+    *(u64 *)(r10 - 64) = r7
+    *(u64 *)(r10 - 56) = r7
+    *(u64 *)(r10 - 48) = r7
+    *(u64 *)(r10 - 40) = r7
+    *(u64 *)(r10 - 32) = r7
+    *(u64 *)(r10 - 24) = r7
+    *(u64 *)(r10 - 16) = r7
+    *(u64 *)(r10 - 8) = r7
+    r2 = r10
+    r2 += -64
+    r1 = map[fd:{ring}]
+    r3 = 64
+    r4 = 0
+    call bpf_ringbuf_output
+    if r0 != 0 goto full
+    r7 += 1
+    *(u64 *)(r6 + 0) = r7
+    goto done
+full:
+    r1 = *(u64 *)(r6 + 8)
+    r1 += 1
+    *(u64 *)(r6 + 8) = r1
+done:
+    r0 = 0
+    exit
+"""
+
+
+@dataclass(frozen=True)
+class RingMap:
+    """A ring buffer map, as a consumer wants it."""
+
+    lab: Lab
+    fd: int
+    max_entries: int
+    name: str = "bench"
+
+    def fileno(self) -> int:
+        return self.fd
+
+
+class Rig:
+    """A ring buffer, a program that writes numbers to it, and the C baseline on the same ring."""
+
+    def __init__(self, lab: Lab, library: Path) -> None:
+        self.lab = lab
+        self.ring = RingMap(lab, self._map(MapType.RINGBUF, SIZE), SIZE)
+        self.control = self._map(MapType.ARRAY, 1, key_size=4, value_size=24)
+        self.program = lab.program(PROGRAM.format(ring=self.ring.fd, control=self.control), type="xdp")
+        self.c = ctypes.CDLL(str(library))
+        self.c.ring_drain.restype = self.c.ring_drain_live.restype = ctypes.c_long
+        if self.c.ring_open(self.ring.fd, ctypes.c_uint64(SIZE)):
+            raise OSError("the C baseline could not map the ring buffer")
+
+    def _map(self, kind: MapType, max_entries: int, key_size: int = 0, value_size: int = 0) -> int:
+        call = self.lab.call
+        answer = call(
+            Command.MAP_CREATE, map_type=kind, max_entries=max_entries, key_size=key_size, value_size=value_size
+        )
+        return self.lab.own(Descriptor(self.lab.backend, answer.result, "A map of the benchmark")).fileno()
+
+    def restart(self, stop_at: int) -> None:
+        value = struct.pack("=3Q", 0, 0, stop_at)
+        self.lab.call(Command.MAP_UPDATE_ELEM, map_fd=self.control, key=bytes(4), value=value)
+
+    def refused(self) -> int:
+        value = bytearray(24)
+        self.lab.call(Command.MAP_LOOKUP_ELEM, map_fd=self.control, key=bytes(4), value=value)
+        refused: int = struct.unpack("=3Q", value)[1]
+        return refused
+
+    def fill(self) -> int:
+        count = SIZE // STRIDE
+        self.restart(count)
+        self.program.run(PACKET, repeat=count)
+        return count
+
+
+def produce(program_fd: int, control_fd: int) -> None:
+    """Run the program until it has written all its numbers; in a process of its own."""
+    value = bytearray(24)
+    with Lab("kernel") as lab:
+        while True:
+            lab.call(Command.PROG_TEST_RUN, prog_fd=program_fd, data_in=PACKET, data_size_in=len(PACKET), repeat=BATCH)
+            lab.call(Command.MAP_LOOKUP_ELEM, map_fd=control_fd, key=bytes(4), value=value)
+            written, _, stop_at = struct.unpack("=3Q", value)
+            if written >= stop_at:
+                return
+
+
+@contextmanager
+def producer(rig: Rig, records: int, cpu: int) -> Iterator[None]:
+    """A live producer on a CPU of its own."""
+    rig.restart(records)
+    fds = (rig.program.fileno(), rig.control)
+    command = [sys.executable, __file__, "--produce", *map(str, fds), "--cpu", str(cpu)]
+    with subprocess.Popen(command, pass_fds=fds) as process:
+        yield
+        if process.wait():
+            raise ChildProcessError("the producer failed")
+
+
+def check(events: list[bytes], first: int) -> int:
+    """Raise when the records are not the numbers from `first` on, eight times each; the number after them."""
+    words = memoryview(b"".join(events)).cast("Q")
+    numbers = words[::8]
+    after = first + len(events)
+    if len(words) != 8 * len(events) or numbers.tolist() != list(range(first, after)):
+        raise AssertionError(f"records were lost, doubled or reordered near number {first}")
+    if any(words[place::8].tobytes() != numbers.tobytes() for place in range(1, 8)):
+        raise AssertionError(f"a record is torn near number {first}")
+    return after
+
+
+def timed(call: Callable[[], object]) -> float:
+    began = time.perf_counter()
+    call()
+    return time.perf_counter() - began
+
+
+def idle(rig: Rig, consumer: RingBufferConsumer, rounds: int) -> tuple[float, float]:
+    """Median seconds a record, in C and in Python, of rounds that alternate; the ring is full each time."""
+    count = rig.fill()
+    room = ctypes.create_string_buffer(RECORD * count)
+    consumer.drain()
+    c, python = [], []
+    for _ in range(rounds):
+        rig.fill()
+        c.append(timed(lambda: rig.c.ring_drain(room, ctypes.c_long(RECORD), ctypes.c_long(count))))
+        rig.fill()
+        began = time.perf_counter()
+        events = consumer.drain()
+        python.append(time.perf_counter() - began)
+        if check(events, 0) != count:
+            raise AssertionError(f"{len(events)} of {count} records came")
+    return statistics.median(c) / count, statistics.median(python) / count
+
+
+def live_c(rig: Rig, records: int, cpu: int) -> float:
+    """Seconds a record in C, beside a producer, from the first record on."""
+    room = ctypes.create_string_buffer(RECORD << 16)
+    width, one = ctypes.c_long(RECORD), ctypes.c_long(1)
+    with producer(rig, records, cpu):
+        while not rig.c.ring_drain(room, width, one):
+            pass
+        rest = ctypes.c_long(records - 1)
+        return timed(lambda: rig.c.ring_drain_live(room, width, ctypes.c_long(1 << 16), rest)) / records
+
+
+def live_python(rig: Rig, consumer: RingBufferConsumer, records: int, cpu: int) -> tuple[float, float]:
+    """Seconds a record beside a producer, from the first record on: inside drain(), and with every record checked."""
+    inside, after = 0.0, 0
+    with producer(rig, records, cpu):
+        while not consumer.lag:
+            pass
+        start = time.perf_counter()
+        while after < records:
+            began = time.perf_counter()
+            events = consumer.drain()
+            inside += time.perf_counter() - began
+            after = check(events, after)
+        whole = time.perf_counter() - start
+    if consumer.drain():
+        raise AssertionError("there are more records than were written")
+    return inside / records, whole / records
+
+
+def compiled(directory: str) -> Path:
+    compiler = shutil.which("cc") or shutil.which("gcc") or shutil.which("clang")
+    if compiler is None:
+        raise FileNotFoundError("the C baseline needs a C compiler: cc, gcc or clang")
+    library = Path(directory) / "ringbuf.so"
+    source = Path(__file__).parent / "baseline" / "ringbuf.c"
+    subprocess.run([compiler, "-O2", "-shared", "-fPIC", "-o", str(library), str(source)], check=True)
+    return library
+
+
+def row(name: str, seconds: float, c: float) -> str:
+    return f"| {name} | {seconds * 1e9:.1f} | {1e-6 / seconds:.2f} | {seconds / c:.1f} |"
+
+
+def main(records: int, rounds: int) -> None:
+    cpus = sorted(os.sched_getaffinity(0))
+    print("| what | ns a record | million records a second | times C |\n|---|---|---|---|", flush=True)
+    with tempfile.TemporaryDirectory() as directory, Lab("kernel") as lab:
+        rig = Rig(lab, compiled(directory))
+        with RingBufferConsumer(rig.ring) as consumer:
+            c, python = idle(rig, consumer, rounds)
+            print(row("C, no producer", c, c))
+            print(row("drain(), no producer", python, c), flush=True)
+            if len(cpus) < 2:
+                return
+            os.sched_setaffinity(0, {cpus[0]})
+            c = live_c(rig, records, cpus[1])
+            print(row("C, live producer", c, c), flush=True)
+            inside, whole = live_python(rig, consumer, records, cpus[1])
+            print(row("drain(), live producer", inside, c))
+            print(row("the same, with every record checked", whole, c))
+        print(f"\n{records:,} records beside a live producer: none lost, doubled or torn.")
+        print(f"The producer found the ring full {rig.refused():,} times and tried again.")
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--records", type=int, default=10_000_000)
+    parser.add_argument("--rounds", type=int, default=15)
+    parser.add_argument("--produce", type=int, nargs=2, help=argparse.SUPPRESS)
+    parser.add_argument("--cpu", type=int, help=argparse.SUPPRESS)
+    given = parser.parse_args()
+    if given.produce:
+        os.sched_setaffinity(0, {given.cpu})
+        produce(*given.produce)
+    else:
+        main(given.records, given.rounds)
