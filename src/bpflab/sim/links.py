@@ -24,6 +24,9 @@ class SimLink(KernelObject):
         self.program = program
         program.get()
 
+    def describe(self, info: bytearray) -> None:
+        """Fill in what struct bpf_link_info says of this kind of link."""
+
     def free(self) -> None:
         """Give the program back."""
         self.kernel.links.remove(self)

@@ -1,30 +1,133 @@
-"""From a program's spec to a program that an engine can run."""
+"""From a program's spec to a program that an engine can run: resolved, checked, rewritten, prepared."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
-from bpflab.abi.flags import ProgFlag
+from bpflab.abi.errno import Errno
+from bpflab.abi.flags import MapFlag, ProgFlag
+from bpflab.abi.insn import WideSource
+from bpflab.abi.map_types import MapType
+from bpflab.sim.check import MapFacts, MapReference, Refused, Subject, check, rewrite
 from bpflab.sim.engine import prepare
+from bpflab.sim.functions import functions
+from bpflab.sim.hooks import OpaqueHook, find_hook
+from bpflab.sim.maps.map_in_map import ArrayOfMaps, HashOfMaps
+from bpflab.sim.maps.prog_array import ProgArrayMap
 from bpflab.sim.programs import ProgSpec, SimProgram
-from bpflab.sim.relocate import Resolver
+from bpflab.sim.refusal import Refusal, refuse_if
+from bpflab.sim.relocate import WITH_VALUE, Resolver
 
 if TYPE_CHECKING:
     from bpflab.sim.btf import SimBtf
+    from bpflab.sim.check import Checked
     from bpflab.sim.kernel import SimKernel
     from bpflab.sim.log import Log
+    from bpflab.sim.maps.base import SimMap
+    from bpflab.sim.maps.spec import MapTraits
+    from bpflab.sim.relocate import Addresses
     from bpflab.sim.request import Request
+
+RDONLY_PROG: Final = int(MapFlag.RDONLY_PROG)
+MAX_FROZEN: Final = 1 << 20
+"""Contents of read-only maps up to this many bytes are shown to the check."""
 
 
 def load(kernel: SimKernel, spec: ProgSpec, request: Request, btf: SimBtf | None, log: Log) -> SimProgram:
-    """Resolve, check and prepare a program, and give it an id; refuses what the kernel would."""
-    addresses = Resolver(kernel, spec.insns, request["fd_array"], log).resolve()
+    """Make a program ready and give it an id; refuses what the kernel would, and says why in the log."""
+    resolver = Resolver(kernel, spec.insns, request["fd_array"], log)
+    addresses = resolver.resolve()
+    checked = _check(kernel, spec, btf, addresses, log)
     engine = prepare(
-        spec.insns,
+        rewrite(spec.insns, checked.context),
         kernel.memory,
         helpers=kernel.helpers(spec.type),
         addresses=addresses.values,
         name=spec.name,
         strict_alignment=bool(spec.flags & ProgFlag.STRICT_ALIGNMENT),
     )
-    return kernel.programs.add(SimProgram(kernel, spec, engine, map_slots=addresses.maps, btf=btf))
+    bound = resolver.bound(request["fd_array_cnt"])
+    program = SimProgram(kernel, spec, engine, map_slots=addresses.maps, bound=bound, btf=btf)
+    try:
+        _adopt(program)
+    except Refusal:
+        program.put()
+        raise
+    return kernel.programs.add(program)
+
+
+def _adopt(program: SimProgram) -> None:
+    """Refuse (EINVAL) a program that does not go with those in a PROG_ARRAY it uses; EACCES for others' maps."""
+    for target in program.maps:
+        refuse_if(isinstance(target, ProgArrayMap) and not target.adopt(program))
+        refuse_if(target.exclusive and target.exclusive != program.digest, Errno.EACCES)
+
+
+def _check(kernel: SimKernel, spec: ProgSpec, btf: SimBtf | None, addresses: Addresses, log: Log) -> Checked:
+    try:
+        checked = check(_subject(kernel, spec, btf, addresses))
+    except Refused as refused:
+        log.write(refused.log)
+        raise Refusal(refused.errno) from None
+    log.write(checked.log)
+    return checked
+
+
+def _subject(kernel: SimKernel, spec: ProgSpec, btf: SimBtf | None, addresses: Addresses) -> Subject:
+    hook, helpers, known = find_hook(spec.type), kernel.helpers(spec.type), functions(spec.func_info, btf)
+    anything = isinstance(hook, OpaqueHook)
+
+    def allowed(number: int) -> bool:
+        return hook.helper_allowed(spec, number) and (anything or number in helpers)
+
+    return Subject(
+        insns=spec.insns,
+        type=spec.type,
+        context=hook.context(spec),
+        helper_allowed=allowed,
+        maps={slot: _reference(spec, slot, target) for slot, target in addresses.maps.items()},
+        gpl=spec.gpl_compatible,
+        strict_alignment=bool(spec.flags & ProgFlag.STRICT_ALIGNMENT),
+        return_range=hook.return_range(spec),
+        packet_writable=hook.packet_writable(spec),
+        names={function.insn: function.name for function in known},
+        globals=frozenset(function.insn for function in known if function.is_global and function.insn),
+        byteorder=kernel.machine.byteorder,
+        sleepable=bool(spec.flags & ProgFlag.SLEEPABLE),
+        func_info=bool(known),
+    )
+
+
+def _reference(spec: ProgSpec, slot: int, target: SimMap) -> MapReference:
+    value = WideSource(spec.insns[slot].src) in WITH_VALUE
+    return MapReference(facts(target), spec.insns[slot + 1].imm & 0xFFFFFFFF if value else None)
+
+
+def facts(target: SimMap) -> MapFacts:
+    """Tell the check about a map."""
+    inner = target.template if isinstance(target, ArrayOfMaps | HashOfMaps) else None
+    constant = target.type == MapType.ARRAY and target.frozen and target.flags & RDONLY_PROG
+    small = target.max_entries * target.value_size <= MAX_FROZEN
+    return MapFacts(
+        id=target.id,
+        type=target.type,
+        key_size=target.key_size,
+        value_size=target.value_size,
+        max_entries=target.max_entries,
+        flags=MapFlag(target.flags),
+        name=target.name,
+        frozen=target.sys_lookup(bytes(4), 0) if constant and small else b"",
+        inner=inner_facts(inner) if inner else None,
+    )
+
+
+def inner_facts(template: MapTraits) -> MapFacts:
+    """Tell the check about the maps in a map: their id is not known, so they are taken as the same one."""
+    return MapFacts(
+        id=0,
+        type=template.type,
+        key_size=template.key_size,
+        value_size=template.value_size,
+        max_entries=template.max_entries,
+        flags=MapFlag(template.flags),
+    )

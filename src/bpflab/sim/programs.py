@@ -39,6 +39,11 @@ class Records:
     size: int = 0
     count: int = 0
 
+    def cut(self, size: int) -> bytes:
+        """Return the records with their first `size` bytes each."""
+        starts = range(0, self.count * self.size, self.size or 1)
+        return b"".join(self.data[start : start + size] for start in starts)
+
 
 @dataclass(frozen=True, slots=True)
 class ProgSpec:
@@ -117,9 +122,14 @@ class SimProgram(KernelObject):
         return LineTable.read(self.spec.line_info, self.btf, self.kernel.machine.byteorder)
 
     @cached_property
+    def digest(self) -> bytes:
+        """The SHA-256 of its instructions, descriptors left out."""
+        return program_digest(self.spec.insns, self.kernel.machine.byteorder)
+
+    @property
     def tag(self) -> bytes:
-        """The hash of its instructions, descriptors left out, as the kernel computes it."""
-        return program_tag(self.spec.insns, self.kernel.machine.byteorder)
+        """The start of the digest, by which the kernel tells programs apart."""
+        return self.digest[:TAG_SIZE]
 
     def xlated(self) -> bytes:
         """Its instructions as the kernel shows them: ids of maps in the place of descriptors."""
@@ -140,11 +150,11 @@ class SimProgram(KernelObject):
             self.btf.put()
 
 
-def program_tag(insns: Sequence[Insn], byteorder: ByteOrder) -> bytes:
+def program_digest(insns: Sequence[Insn], byteorder: ByteOrder) -> bytes:
     """Hash instructions as Linux 6.18 does (kernel/bpf/core.c, bpf_prog_calc_tag)."""
     plain = list(insns)
     for slot, insn in enumerate(insns):
         if insn.is_wide and insn.src in MAP_SOURCES:
             plain[slot] = replace(insn, imm=0)
             plain[slot + 1] = replace(insns[slot + 1], imm=0)
-    return hashlib.sha256(encode(plain, byteorder)).digest()[:TAG_SIZE]
+    return hashlib.sha256(encode(plain, byteorder)).digest()

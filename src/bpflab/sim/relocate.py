@@ -65,6 +65,11 @@ class Resolver:
         fd: int = struct.unpack("=i", user.read(self.fd_array + index * FD_SIZE, FD_SIZE))[0]
         return fd
 
+    def bound(self, count: int) -> list[SimMap]:
+        """Return the maps in a `fd_array` of so many entries, which the program keeps alive whether it uses them."""
+        objects = [self.kernel.files.get(self.fd_at(index)).object for index in range(count)]
+        return [each for each in objects if isinstance(each, SimMap)]
+
     def _offset(self, slot: int) -> int:
         insn = self.insns[slot]
         if slot + 1 >= len(self.insns) or self.insns[slot + 1].opcode:
