@@ -66,7 +66,7 @@ def _near(given: int, allowed: Numbers) -> str:
 
 def _check_flags(shape: MapShape) -> None:
     rule, flags = shape.rule, shape.flags
-    unknown = flags & ~(rule.flags | CREATE_ANYWHERE)
+    unknown = int(flags) & ~int(rule.flags | CREATE_ANYWHERE)
     if unknown:
         raise ArgumentError(
             f"The {shape.label} does not take the flags {flag_names(unknown)}; allowed are {flag_names(rule.flags)}."
@@ -79,9 +79,9 @@ def _check_flags(shape: MapShape) -> None:
             raise ArgumentError(f"The {shape.label}: the flags {flag_names(pair)} exclude each other; give one.")
 
 
-def flag_names(flags: MapFlag) -> str:
+def flag_names(flags: int) -> str:
     """List flags by name, and bits that have none as numbers."""
-    known = [flag for flag in MapFlag if flag in flags]
+    known = [flag for flag in MapFlag if flag & flags]
     rest = int(flags) & ~sum(known)
     names = [str(flag.name) for flag in known] + ([hex(rest)] if rest else [])
     return ", ".join(names) or "none"

@@ -101,7 +101,7 @@ class MapHandle(Presence, Generic[K, V]):
     def freeze(self) -> None:
         """Let no system call write to the map any more; programs still may (BPF_MAP_FREEZE). It cannot be undone.
 
-        MapBusyError when it is frozen already or mapped for writing.
+        MapBusyError when it is mapped for writing, NotPermittedError when it is frozen already.
         """
         self._command(Command.MAP_FREEZE, map_fd=self.fileno())
 

@@ -48,12 +48,12 @@ CONDITIONS: Final[dict[int, tuple[type[BpfError], str]]] = {
     Errno.EEXIST: (MapKeyExistsError, "The {label} (max_entries {limit}) has the key{key} already."),
     Errno.EBUSY: (
         MapBusyError,
-        "The {label} (max_entries {limit}), key{key}, is in use, frozen or locked by somebody else; try it again.",
+        "The {label} (max_entries {limit}){at} is in use, frozen or locked by somebody else; try it again.",
     ),
     Errno.ENOMEM: (
         OutOfMemoryError,
         (
-            "The kernel had no memory for the {label}, key{key} (max_entries {limit}); "
+            "The kernel had no memory for the {label}{at} (max_entries {limit}); "
             "take fewer entries, or leave out NO_PREALLOC so that the memory is taken at creation."
         ),
     ),
@@ -65,7 +65,7 @@ CONDITIONS: Final[dict[int, tuple[type[BpfError], str]]] = {
 FORBIDDEN: Final = (
     NotPermittedError,
     (
-        "{command} on the {label}, key{key}, is not permitted: the map is frozen, was created or opened with RDONLY or "
+        "{command} on the {label}{at} is not permitted: the map is frozen, was created or opened with RDONLY or "
         "WRONLY (flags {flags}), or the process lacks CAP_BPF."
     ),
 )
@@ -88,6 +88,7 @@ def map_error(shape: MapShape, command: Command, errno: int, key: object = None)
         limit=shape.max_entries,
         last=shape.max_entries - 1,
         key="" if key is None else f" {key!r}",
+        at="" if key is None else f", key {key!r},",
         command=command.name,
         flags=flag_names(shape.flags),
         meaning=facts.meaning,
@@ -105,4 +106,4 @@ def _condition(shape: MapShape, errno: int) -> tuple[type[BpfError], str]:
     if errno in {Errno.EPERM, Errno.EACCES}:
         return FORBIDDEN
     table = {**CONDITIONS, **INDEX_CONDITIONS} if shape.type in INDEXED else CONDITIONS
-    return table.get(errno, (SyscallError, "{command} on the {label}, key{key}, failed: {meaning}."))
+    return table.get(errno, (SyscallError, "{command} on the {label}{at} failed: {meaning}."))
