@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from bpflab.abi.errno import Errno
-from bpflab.sim.programs import SimProgram
+from bpflab.sim.maps.prog_array import ProgArrayMap
 
 if TYPE_CHECKING:
     from bpflab.sim.maps.base import SimMap
@@ -18,8 +18,8 @@ MAX_LOOPS: Final = 1 << 23
 def tail_call(env: Environment, ctx: object, prog_array_map: SimMap, index: int) -> int:
     """Go on in another program; falls through when the slot is empty or too many calls were made."""
     del ctx
-    target = prog_array_map.program(index)
-    if isinstance(target, SimProgram):
+    target = prog_array_map.program_at(index) if isinstance(prog_array_map, ProgArrayMap) else None
+    if target is not None:
         previous, env.running = env.running, target
         if not env.run.tail_call(target.engine):
             env.running = previous
