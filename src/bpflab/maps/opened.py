@@ -9,7 +9,7 @@ from bpflab.abi.commands import Command
 from bpflab.abi.flags import MapFlag
 from bpflab.abi.map_rules import RULES
 from bpflab.backend.descriptor import Descriptor
-from bpflab.errors import ArgumentError, BpfError, NotSupportedError, PinError
+from bpflab.errors import ArgumentError, BpfError, NotPermittedError, NotSupportedError, PinError, SyscallError
 from bpflab.maps import pinning
 from bpflab.maps.adopt import adopt
 from bpflab.maps.btf_fd import btf_of
@@ -125,10 +125,26 @@ def _descriptor(lab: Lab, path: str | None, number: int | None, fd: int | None) 
 
 def _info(lab: Lab, descriptor: Descriptor, path: str | None) -> MapInfo:
     try:
-        return map_info(lab.call, descriptor.fileno())
-    except (KeyError, ValueError, BpfError) as error:
-        where = f"What is pinned at {path}" if path else descriptor.what
-        raise (PinError if path else ArgumentError)(f"{where} is no map.") from error
+        info = map_info(lab.call, descriptor.fileno())
+        if _is_map(lab, info):
+            return info
+        reason: Exception | None = None
+    except (KeyError, ValueError, SyscallError) as error:
+        reason = error
+    where = f"What is pinned at {path}" if path else descriptor.what
+    raise (PinError if path else ArgumentError)(f"{where} is no map.") from reason
+
+
+def _is_map(lab: Lab, info: MapInfo) -> bool:
+    """Ask for the map of that number: a program, link or BTF is described by other fields in the same bytes."""
+    try:
+        fd = lab.call(Command.MAP_GET_FD_BY_ID, map_id=info.id).result
+    except NotPermittedError:
+        return True
+    try:
+        return map_info(lab.call, fd) == info
+    finally:
+        lab.backend.close(fd)
 
 
 def _check(info: MapInfo, wanted: dict[str, object], path: str | None) -> None:
