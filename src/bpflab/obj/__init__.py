@@ -5,7 +5,21 @@ from __future__ import annotations
 from bpflab.obj.btf import Btf
 from bpflab.obj.compile import CompileWarning, compile_c
 from bpflab.obj.core import relocate
+from bpflab.obj.kconfig import KernelConfig, configure
 from bpflab.obj.reader import read_object
 from bpflab.obj.spec import MapSpec, ObjectSpec, ProgramSpec
+from bpflab.obj.symbols import read_addresses
 
-__all__ = ["Btf", "CompileWarning", "MapSpec", "ObjectSpec", "ProgramSpec", "compile_c", "read_object", "relocate"]
+__all__ = [
+    "Btf",
+    "CompileWarning",
+    "KernelConfig",
+    "MapSpec",
+    "ObjectSpec",
+    "ProgramSpec",
+    "compile_c",
+    "configure",
+    "read_addresses",
+    "read_object",
+    "relocate",
+]

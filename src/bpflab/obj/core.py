@@ -21,29 +21,35 @@ from bpflab.obj.core_match import types_match
 from bpflab.obj.core_patch import can_resize, patch, poison
 from bpflab.obj.core_values import Answer, answer, answer_missing
 from bpflab.obj.insns import Code
-from bpflab.obj.spec import Poisoned
+from bpflab.obj.relocations import Poisoned
+from bpflab.obj.symbols import Symbols
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
-    from bpflab.obj.spec import CoreRelocation, ObjectSpec, ProgramSpec
+    from bpflab.obj.relocations import CoreRelocation
+    from bpflab.obj.spec import ObjectSpec, ProgramSpec
 
 _MEMORY = (InsnClass.LDX, InsnClass.ST, InsnClass.STX)
 
 
-def relocate(spec: ObjectSpec, target: Btf) -> ObjectSpec:
-    """Give the spec with every CO-RE relocation answered from a kernel's BTF; `spec` stays as it is.
+def relocate(spec: ObjectSpec, target: Btf, *, addresses: Mapping[str, int] | None = None) -> ObjectSpec:
+    """Give the spec with every question about a kernel answered from its BTF; `spec` stays as it is.
 
+    Answered are CO-RE relocations, functions and variables of the kernel, and symbols without a type from
+    `addresses` (of `spec.needs_addresses`; `bpflab.obj.symbols.read_addresses` reads the running kernel's).
     Raises ObjectError, which names the program, where a relocation is malformed or does not fit its
-    instruction, or where the kernel has several types of the name that would give different answers.
+    instruction, where the kernel has several types of the name that would give different answers, and where it
+    lacks a symbol that is not weak.
     """
     if not spec.needs_kernel_types:
         return spec
     local = Btf(spec.btf or b"")
     if local.byteorder != target.byteorder:
         raise ObjectError(f"{spec.name}: {local.byteorder}-endian programs do not fit {target.byteorder}-endian types.")
-    core = _Core(local, target)
-    return replace(spec, programs={name: core.relocate(each) for name, each in spec.programs.items()})
+    core, symbols = _Core(local, target), Symbols(Pair(local, target), spec.externs, addresses or {})
+    programs = {name: symbols.resolve(core.relocate(each)) for name, each in spec.programs.items()}
+    return replace(spec, programs=programs)
 
 
 class _Core:

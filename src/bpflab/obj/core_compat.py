@@ -69,13 +69,18 @@ def fields_compatible(pair: Pair, local: int, target: int) -> bool:
     raise _too_deep(local)
 
 
-def types_compatible(pair: Pair, local: int, target: int, depth: int = MAX_RESOLVE_DEPTH) -> bool:
-    """Say whether two types of one name are of one shape outside: members are not compared."""
+def types_compatible(
+    pair: Pair, local: int, target: int, *, forwards: bool = False, depth: int = MAX_RESOLVE_DEPTH
+) -> bool:
+    """Say whether two types of one name are of one shape outside: members are not compared.
+
+    `forwards`: a declaration of a struct or union may stand for its definition.
+    """
     while depth:
         depth -= 1
         one, other = pair.types(local, target)
         if not same_kind(one, other):
-            return False
+            return forwards and _is_forward_of(one, other)
         match one, other:
             case (t.Int(offset=one_offset), t.Int(offset=other_offset)):
                 return one_offset == other_offset == 0
@@ -87,7 +92,8 @@ def types_compatible(pair: Pair, local: int, target: int, depth: int = MAX_RESOL
                 if len(mine) != len(theirs):
                     return False
                 if not all(
-                    types_compatible(pair, a.type_id, b.type_id, depth) for a, b in zip(mine, theirs, strict=True)
+                    types_compatible(pair, a.type_id, b.type_id, forwards=forwards, depth=depth)
+                    for a, b in zip(mine, theirs, strict=True)
                 ):
                     return False
             case (t.Void() | t.Composite() | t.Enum() | t.Forward(), _):
@@ -95,6 +101,15 @@ def types_compatible(pair: Pair, local: int, target: int, depth: int = MAX_RESOL
             case _:
                 return False
     raise _too_deep(local)
+
+
+def _is_forward_of(local: t.BtfType, target: t.BtfType) -> bool:
+    return (
+        isinstance(local, t.Forward)
+        and isinstance(target, t.Composite)
+        and local.union == isinstance(target, t.Union)
+        and same_name(local.name, target.name)
+    )
 
 
 def _too_deep(type_id: int) -> BtfError:

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 
 from bpflab.abi.elf import RelocationType
 from bpflab.abi.insn import INSN_SIZE, CallSource, WideSource
-from bpflab.errors import NotSupportedError, ObjectError
+from bpflab.errors import ObjectError
 from bpflab.obj.functions import Function
 from bpflab.obj.insns import Code
-from bpflab.obj.spec import Relocation, RelocationKind
+from bpflab.obj.relocations import Extern, ExternKind, Relocation, RelocationKind
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from bpflab.obj.elf import Elf, ElfRelocation
     from bpflab.obj.functions import Functions
     from bpflab.obj.map_places import MapPlaces
+    from bpflab.obj.spec import MapSpec
 
 LINKED_LIMIT: Final = 64 << 20
 """Most bytes all programs of an object may take, each with its own copy of what it calls."""
@@ -43,10 +44,14 @@ class Linked:
 class Linker:
     """Links the programs of one object."""
 
-    def __init__(self, elf: Elf, functions: Functions, places: MapPlaces) -> None:
+    def __init__(
+        self, elf: Elf, functions: Functions, places: MapPlaces, externs: Mapping[str, Extern], kconfig: MapSpec | None
+    ) -> None:
         self._elf = elf
         self._functions = functions
         self._places = places
+        self._externs = externs
+        self._kconfig = kconfig
         self._known: dict[Function, dict[int, Reference]] = {}
         self._linked = 0
 
@@ -109,10 +114,7 @@ class Linker:
     def _target(self, code: Code, slot: int, relocation: ElfRelocation, function: Function) -> Reference:
         symbol, addend = relocation.symbol, code.imm(slot)
         if not symbol.section:
-            raise NotSupportedError(
-                f"{function.name!r} uses {symbol.name!r}, which the kernel provides (a kfunc, ksym or kconfig "
-                "value); objects with such externs cannot be read yet."
-            )
+            return self._extern(code, slot, symbol.name, function)
         if relocation.type == RelocationType.CALL and code.is_call(slot):
             return self._functions.at(symbol.section, symbol.value + (addend + 1) * INSN_SIZE)
         if relocation.type == RelocationType.LD_IMM64 and code.is_wide(slot):
@@ -123,6 +125,21 @@ class Linker:
             f"instruction {slot} of {function.name!r} has a relocation of type {relocation.type} to "
             f"{symbol.name!r}, which does not fit it; the object is malformed, or made for another loader."
         )
+
+    def _extern(self, code: Code, slot: int, name: str, function: Function) -> Relocation:
+        """Say what an instruction wants of a symbol that the object does not define."""
+        extern = self._externs.get(name)
+        if extern is None:
+            raise ObjectError(_undefined(name, function))
+        if code.is_call(slot) and extern.kind is ExternKind.FUNCTION:
+            return Relocation(slot, RelocationKind.KFUNC_CALL, name)
+        if not code.is_wide(slot):
+            raise ObjectError(f"instruction {slot} of {function.name!r} does not fit {name!r}, a {extern.kind}.")
+        if extern.kind is ExternKind.KCONFIG and self._kconfig is not None:
+            offset = self._kconfig.variables[name].offset + code.imm(slot)
+            return Relocation(slot, RelocationKind.MAP_VALUE, self._kconfig.name, offset)
+        kind = RelocationKind.KSYM_ADDRESS if extern.kind is ExternKind.ADDRESS else RelocationKind.KSYM
+        return Relocation(slot, kind, name)
 
     def _map(self, slot: int, section: int, offset: int, function: Function) -> Relocation:
         place = self._places.at(section, offset)
@@ -147,12 +164,32 @@ def _point_to(code: Code, slot: int, target: int) -> None:
         code.set_imm(slot + 1, 0)
 
 
-_SOURCES: Final = {RelocationKind.MAP_FD: WideSource.MAP_FD, RelocationKind.MAP_VALUE: WideSource.MAP_VALUE}
+_SOURCES: Final = {
+    RelocationKind.MAP_FD: WideSource.MAP_FD,
+    RelocationKind.MAP_VALUE: WideSource.MAP_VALUE,
+    RelocationKind.KFUNC_CALL: CallSource.KFUNC,
+    RelocationKind.KSYM: WideSource.BTF_ID,
+    RelocationKind.KSYM_ADDRESS: WideSource.IMM,
+}
+_C_LIBRARY: Final = frozenset({"memcpy", "memmove", "memset", "memcmp", "strlen", "strcmp", "strncmp", "printf"})
+
+
+def _undefined(name: str, function: Function) -> str:
+    if name in _C_LIBRARY:
+        return (
+            f"{function.name!r} calls {name}(), and BPF has no C library. Write a loop, or for copying and comparing "
+            "a __builtin_ function with a small constant size, which the compiler writes out."
+        )
+    return (
+        f"{function.name!r} uses {name!r}, which the object does not define. If the kernel provides it, declare it "
+        "with __ksym or __kconfig."
+    )
 
 
 def _moved(code: Code, slot: int, relocation: Relocation) -> Relocation:
     """Prepare an instruction for the loader, and give its relocation the slot it has come to."""
     code.set_src(slot, _SOURCES[relocation.kind])
     code.set_imm(slot, 0)
-    code.set_imm(slot + 1, relocation.offset)
+    if code.is_wide(slot):
+        code.set_imm(slot + 1, relocation.offset)
     return Relocation(slot, relocation.kind, relocation.symbol, relocation.offset)

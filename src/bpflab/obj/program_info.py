@@ -12,7 +12,8 @@ from bpflab.abi.core import CoreKind
 from bpflab.abi.insn import INSN_SIZE
 from bpflab.errors import NotSupportedError
 from bpflab.obj.btf_ext import EMPTY, BtfExt, Record
-from bpflab.obj.spec import CoreRelocation, FunctionSpec, SourceLine
+from bpflab.obj.relocations import CoreRelocation
+from bpflab.obj.spec import FunctionSpec, SourceLine
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

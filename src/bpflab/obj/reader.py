@@ -13,10 +13,11 @@ from bpflab.obj.btf_maps import btf_maps
 from bpflab.obj.btf_place import object_btf
 from bpflab.obj.data_maps import data_maps
 from bpflab.obj.elf import Elf, read_elf
+from bpflab.obj.externs import find_externs, kconfig_map, settle
 from bpflab.obj.functions import Function, Functions
 from bpflab.obj.legacy_maps import legacy_maps
 from bpflab.obj.link import Linked, Linker
-from bpflab.obj.map_places import MapPlace, MapPlaces
+from bpflab.obj.map_places import MapPlaces
 from bpflab.obj.program_info import InfoCutter
 from bpflab.obj.spec import MapSpec, ObjectSpec, ProgramSpec
 
@@ -51,20 +52,23 @@ def _spec(elf: Elf, name: str, path: Path | None) -> ObjectSpec:
     btf = object_btf(elf)
     functions = Functions(elf)
     places = (*legacy_maps(elf), *btf_maps(elf, btf, functions), *data_maps(elf, btf, name))
-    linker = Linker(elf, functions, MapPlaces(places))
+    externs = find_externs(elf, btf)
+    kconfig = kconfig_map(btf, externs, name)
+    linker = Linker(elf, functions, MapPlaces(places), externs, kconfig)
     raw_ext = elf.content(".BTF.ext")
     cutter = InfoCutter(btf, read_btf_ext(raw_ext, btf) if btf and raw_ext else EMPTY)
     license_text = _text(elf.content("license") or b"")
     programs = [_program(each, linker.link(each), cutter, license_text) for each in functions.programs]
     return ObjectSpec(
         name=name,
-        maps=_maps(places),
+        maps=_maps([*(place.spec for place in places), *([kconfig] if kconfig else [])]),
         programs={each.name: each for each in programs},
         license=license_text,
-        btf=btf.data if btf else None,
+        btf=settle(btf, externs, kconfig).data if btf else None,
         byteorder=elf.byteorder,
         version=int.from_bytes((elf.content("version") or b"")[:4], elf.byteorder),
         path=str(path) if path else None,
+        externs=externs,
     )
 
 
@@ -72,11 +76,11 @@ def _text(raw: bytes) -> str:
     return raw.split(b"\0")[0].decode("utf-8", "replace")
 
 
-def _maps(places: Iterable[MapPlace]) -> dict[str, MapSpec]:
+def _maps(specs: Iterable[MapSpec]) -> dict[str, MapSpec]:
     maps: dict[str, MapSpec] = {}
-    for place in places:
-        if maps.setdefault(place.spec.name, place.spec) is not place.spec:
-            raise ObjectError(f"it defines map {place.spec.name!r} twice.")
+    for each in specs:
+        if maps.setdefault(each.name, each) is not each:
+            raise ObjectError(f"it defines map {each.name!r} twice.")
     return maps
 
 

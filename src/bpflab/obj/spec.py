@@ -2,7 +2,8 @@
 
 The contract with the loader, which turns a spec into live maps and programs in this order:
 
-1. if `ObjectSpec.needs_kernel_types`, go on with `bpflab.obj.core.relocate(spec, btf)` of the kernel's BTF;
+1. if `ObjectSpec.needs_kernel_types`, go on with `bpflab.obj.relocate(spec, btf)` of the kernel's BTF, and if
+   `needs_config` with `bpflab.obj.configure`;
 2. load `ObjectSpec.btf` (BTF_LOAD), if there is some;
 3. create every map (inner maps first, an `inner` spec being the template of its outer map), write
    `data` to key 0 of data maps and freeze those that say `frozen`;
@@ -18,21 +19,38 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from dataclasses import dataclass, field
-from enum import IntEnum, StrEnum
+from enum import IntEnum
 from typing import TYPE_CHECKING, Literal, TypeVar
 
 from bpflab.errors import ObjectError
+from bpflab.obj.relocations import CoreRelocation, Extern, ExternKind, Poisoned, Relocation, RelocationKind
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from bpflab.abi.attach_types import AttachType
-    from bpflab.abi.core import CoreKind
     from bpflab.abi.map_types import MapType
     from bpflab.abi.prog_types import ProgType
 
 ByteOrder = Literal["little", "big"]
 _Entry = TypeVar("_Entry")
+
+__all__ = [
+    "ByteOrder",
+    "CoreRelocation",
+    "Extern",
+    "ExternKind",
+    "FunctionSpec",
+    "MapSpec",
+    "ObjectSpec",
+    "Pinning",
+    "Poisoned",
+    "ProgramSpec",
+    "Relocation",
+    "RelocationKind",
+    "SourceLine",
+    "Variable",
+]
 
 
 class Pinning(IntEnum):
@@ -40,53 +58,6 @@ class Pinning(IntEnum):
 
     NONE = 0
     BY_NAME = 1
-
-
-class RelocationKind(StrEnum):
-    """What a loader writes into the instruction that a relocation names."""
-
-    MAP_FD = "map_fd"
-    """imm = fd of the map `symbol` (src_reg is BPF_PSEUDO_MAP_FD already)."""
-    MAP_VALUE = "map_value"
-    """imm = fd of the map `symbol`; the second slot's imm holds `offset` already."""
-
-
-@dataclass(frozen=True, slots=True)
-class Relocation:
-    """One thing that only a loader knows.
-
-    `insn` counts 8-byte slots from the start of the program; `symbol` names a map of the object;
-    `offset` is a byte offset into the map's value (0 for the map itself).
-    """
-
-    insn: int
-    kind: RelocationKind
-    symbol: str
-    offset: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class CoreRelocation:
-    """A question that an instruction has about the kernel's types; `relocate` answers it.
-
-    `type_id` is in the object's BTF, `access` the way into it as clang writes it (`0:5:1`).
-    """
-
-    insn: int
-    kind: CoreKind
-    type_id: int
-    access: str
-
-
-@dataclass(frozen=True, slots=True)
-class Poisoned:
-    """An instruction that `relocate` replaced by a call of helper 195896080, which the verifier refuses if reached.
-
-    `reason` says what the kernel lacks.
-    """
-
-    insn: int
-    reason: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,6 +168,11 @@ class ProgramSpec:
     functions: tuple[FunctionSpec, ...] = ()
     lines: tuple[SourceLine, ...] = ()
 
+    @property
+    def needs_kernel_types(self) -> bool:
+        """Whether it asks about the kernel's types or symbols."""
+        return bool(self.core_relocations) or any(each.kind.about_kernel for each in self.relocations)
+
     def line_at(self, insn: int) -> SourceLine | None:
         """Find the source line that produced a slot, or None where the compiler gave no line."""
         found = bisect_right(self.lines, insn, key=lambda line: line.insn)
@@ -212,7 +188,8 @@ class ProgramSpec:
 class ObjectSpec:
     """A whole object: its maps and programs by name, in the order of the file.
 
-    `btf` is the object's BTF, made fit for BTF_LOAD; `version` the number of its `version` section.
+    `btf` is the object's BTF, made fit for BTF_LOAD; `version` the number of its `version` section; `externs` what
+    the kernel is to provide, by name.
     """
 
     name: str
@@ -223,11 +200,22 @@ class ObjectSpec:
     byteorder: ByteOrder
     version: int = 0
     path: str | None = None
+    externs: Mapping[str, Extern] = field(default_factory=dict)
 
     @property
     def needs_kernel_types(self) -> bool:
-        """Whether a program asks about the kernel's types, which `relocate` has to answer first."""
-        return any(program.core_relocations for program in self.programs.values())
+        """Whether a program asks about the kernel's types or symbols, which `relocate` has to answer first."""
+        return any(program.needs_kernel_types for program in self.programs.values())
+
+    @property
+    def needs_config(self) -> bool:
+        """Whether programs read values of the kernel's configuration, which `configure` has to fill in."""
+        return any(each.kind is ExternKind.KCONFIG for each in self.externs.values())
+
+    @property
+    def needs_addresses(self) -> frozenset[str]:
+        """The kernel's symbols whose addresses `relocate` is to be given."""
+        return frozenset(name for name, each in self.externs.items() if each.kind is ExternKind.ADDRESS)
 
     def map(self, name: str) -> MapSpec:
         """Look up a map by name; ObjectError lists the names there are."""
