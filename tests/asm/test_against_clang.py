@@ -181,6 +181,6 @@ def test_labels_reach_the_same_slots_as_in_clang(byteorder: ByteOrder, tmp_path:
 
 
 def test_pseudo_loads_are_read_as_llvm_writes_them(tmp_path: Path) -> None:
-    text = "ld_pseudo r1, 1, 5\nld_pseudo r2, 2, 7\nld_pseudo r3, 4, 9\n"
+    text = "ld_pseudo r1, 1, 5\nld_pseudo r2, 2, 7\nld_pseudo r3, 4, 9\nld_pseudo r4, 0, 9\n"
     code = section(clang(tmp_path, text, "s", "little", "-mcpu=v3"))
     assert assemble(text, byteorder="little").code == code

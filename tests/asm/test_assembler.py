@@ -156,6 +156,15 @@ def test_kfuncs_are_named_until_they_are_relocated() -> None:
         assembled.relocated()
 
 
+def test_an_address_by_name_is_that_of_data_else_of_a_label_else_of_a_map() -> None:
+    assembled = assemble("r1 = x ll\nr2 = work ll\nr3 = counts ll\nwork: exit\n.rodata\nx: .byte 1")
+    assert [(ref.name, ref.kind) for ref in assembled.map_refs] == [
+        (".rodata", WideSource.MAP_VALUE),
+        ("counts", WideSource.MAP_FD),
+    ]
+    assert assembled.insns[2:4] == (Insn(LD_IMM64, 2, WideSource.FUNC, 0, 3), Insn(0))
+
+
 def test_data_lies_in_its_section_aligned_and_is_addressed_by_name() -> None:
     program = [
         data("a", b"abc"),
@@ -207,6 +216,7 @@ def test_an_assembled_program_writes_a_text_that_assembles_to_itself() -> None:
     call work
     goto start
     work: r1 = map[fd:1]
+    r2 = map[fd:2]
     exit
     .rodata
     .zero 4
@@ -233,6 +243,11 @@ def test_an_assembled_program_writes_a_text_that_assembles_to_itself() -> None:
         ([call_sub("x")], "`call x`: label 'x' is not defined"),
         ([mov(r0, 1), "exit"], "'exit' is no instruction"),
         ([5], "5 is no instruction"),
+        ([data("x", bytes(8)), ld_data(r1, "x"), ld_data(r1, "y", 1)], r"`r1 = data\[y\]\+1`: .*mean x\?|there is x"),
+        (
+            [data("a", bytes(8)), data("b", b"1"), ld_data(r1, "b", 0xFFFFFFFF)],
+            "offset 4294967303 does not fit 32 bits",
+        ),
     ],
 )
 def test_an_item_that_cannot_be_assembled_is_shown(program: list[object], message: str) -> None:

@@ -148,6 +148,7 @@ def test_a_dump_of_objdump_is_read_with_its_bytes_or_without(dump: str) -> None:
         ("0: (b7) w0 = 2", "the log gives opcode 0xb7, but this is 0xb4"),
         ("0: (b7) r0 = w2 +", "expected the end"),
         ("0:\tr0 = 2\n2:\texit", "instruction 2, but 1 is due"),
+        ("0:\tr0 = 2\nwhat is this\n1:\texit", "line 2, column 1: expected an instruction"),
     ],
 )
 def test_a_log_that_is_not_whole_or_contradicts_itself_is_refused(log: str, message: str) -> None:

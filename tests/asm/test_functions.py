@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, cast
 import pytest
 
 from bpflab import asm
-from bpflab.asm import DW, B, H, W, assemble, r0, r1, r2, r3, r6, r7, r10
+from bpflab.asm import DW, B, H, W, assemble, disassemble, r0, r1, r2, r3, r6, r7, r10
 from bpflab.errors import AssemblyError, UnknownHelperError
 
 if TYPE_CHECKING:
@@ -78,10 +78,19 @@ OTHERS: list[Case] = [
     ([asm.may_goto(3)], "may_goto +3"),
     ([asm.gotox(r3)], "gotox r3"),
     ([asm.exit_()], "exit"),
-    ([asm.call(1)], "call bpf_map_lookup_elem#1"),
+    ([asm.call(-1)], "call -1"),
     ([asm.call("map_lookup_elem")], "call 1"),
     ([asm.call("bpf_map_lookup_elem")], "call 1"),
     ([asm.call_sub(-2)], "call pc-2"),
+    ([asm.ldx(B, r1, r6)], "r1 = *(u8 *)(r6 + 0)"),
+    ([asm.ldxs(B, r1, r6)], "r1 = *(s8 *)(r6 + 0)"),
+    ([asm.stx(H, r10, r1)], "*(u16 *)(r10 + 0) = w1"),
+    ([asm.ld_ind(W, r7)], "r0 = *(u32 *)skb[r7]"),
+    ([asm.ld_ind(W, r7, -1)], "r0 = *(u32 *)skb[r7 - 1]"),
+    ([asm.load_acquire(W, r0, r1)], "w0 = load_acquire((u32 *)(r1 + 0))"),
+    ([asm.store_release(DW, r1, r2)], "store_release((u64 *)(r1 + 0), r2)"),
+    ([asm.ld_map_value(r1, 3)], "r1 = map[fd:3][0]+0"),
+    ([asm.call_kfunc(1234)], "call kfunc[id:1234]"),
     ([asm.call_kfunc(1234, 2)], "call kfunc[id:1234, btf:2]"),
     ([asm.callx(r3)], "callx r3"),
     ([asm.ld_imm64(r1, 0x1122334455667788)], "r1 = 0x1122334455667788 ll"),
@@ -132,6 +141,7 @@ def test_fetching_atomics_bring_the_old_value_back(name: str) -> None:
 @pytest.mark.parametrize(("items", "text"), OTHERS)
 def test_function_makes_the_instruction_that_its_text_says(items: Items, text: str) -> None:
     assert_same(items, text)
+    assert disassemble(assemble(items, check=False).insns, helpers=False) == text
 
 
 @pytest.mark.parametrize(

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import struct
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bpflab.abi.insn import (
@@ -113,7 +114,19 @@ def wide_forms() -> Iterator[st.SearchStrategy[list[Insn]]]:
 VALID = st.one_of(*alu_forms(), *memory_forms(), *jump_forms(), *wide_forms())
 VALID_PROGRAMS = st.lists(VALID, max_size=20).map(lambda parts: [insn for part in parts for insn in part])
 ANY_SLOT = st.builds(Insn, st.integers(0, 255), st.integers(0, 15), st.integers(0, 15), OFFS, IMMS)
-ANY_PROGRAMS = st.lists(VALID | ANY_SLOT.map(lambda insn: [insn]), max_size=20).map(
+FIELDS: list[dict[str, st.SearchStrategy[int]]] = [
+    {"dst": st.integers(0, 15)},
+    {"src": st.integers(0, 15)},
+    {"off": OFFS},
+    {"imm": IMMS},
+    {"imm": st.sampled_from([1, 16, 32, 64])},
+]
+SPOILED = st.builds(
+    lambda insns, change: [replace(insns[0], **change), *insns[1:]],
+    VALID,
+    st.sampled_from(FIELDS).flatmap(st.fixed_dictionaries),
+)
+ANY_PROGRAMS = st.lists(VALID | SPOILED | ANY_SLOT.map(lambda insn: [insn]), max_size=20).map(
     lambda parts: [insn for part in parts for insn in part]
 )
 
@@ -129,11 +142,13 @@ def test_big_endian_turns_each_field_and_swaps_the_registers(insns: list[Insn]) 
     assert encode(insns, "big") == expected
 
 
+@settings(max_examples=300)
 @given(VALID_PROGRAMS)
 def test_every_valid_instruction_has_a_text_of_its_own(insns: list[Insn]) -> None:
     assert ".insn" not in disassemble(insns)
 
 
+@settings(max_examples=300)
 @given(ANY_PROGRAMS, BYTE_ORDERS)
 def test_text_of_any_bytes_assembles_to_the_same_bytes(insns: list[Insn], byteorder: ByteOrder) -> None:
     code = encode(insns, byteorder)
@@ -157,6 +172,12 @@ def test_numbered_text_assembles_to_the_same_bytes(insns: list[Insn]) -> None:
 def test_text_is_canonical_what_it_assembles_to_is_written_the_same(insns: list[Insn]) -> None:
     text = disassemble(insns)
     assert disassemble(assemble(text, check=False).insns) == text
+
+
+def test_an_instruction_tells_its_class_and_operation() -> None:
+    insn = Insn(InsnClass.ALU64 | AluOp.ARSH | Source.X)
+    assert (insn.cls, insn.operation, insn.is_wide) == (InsnClass.ALU64, AluOp.ARSH, False)
+    assert Insn(LD_IMM64).is_wide
 
 
 @pytest.mark.parametrize("length", [1, 7, 9])

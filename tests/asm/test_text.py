@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 
 from bpflab.asm import Insn, assemble, disassemble
+from bpflab.asm.show import show_item
+from bpflab.asm.text.reader import read
 from bpflab.errors import AssemblyError
 
 SPELLINGS = [
@@ -46,6 +48,13 @@ def test_canonical_text_is_written_as_it_was_read(canonical: str) -> None:
     assert disassemble(assemble(canonical, check=False).insns) == canonical
 
 
+@pytest.mark.parametrize(
+    "text", ["r1 = map[name:x][0]+4", "r1 = data[x]+4", "r1 = x+4 ll", "r1 = subprog[x]", "goto x", "call x", "exit"]
+)
+def test_an_item_is_shown_as_it_was_read(text: str) -> None:
+    assert show_item(read(text, "little").items[0]) == text
+
+
 def test_labels_may_stand_before_an_instruction_alone_or_twice() -> None:
     text = "a: b:\n c: r0 = 0\n goto b\n d:\n goto d\n"
     assert [insn.off for insn in assemble(text).insns] == [0, -2, -1]
@@ -60,6 +69,7 @@ def test_data_directives_make_the_bytes_of_their_section() -> None:
     text = r"""
     .section .rodata,"a",@progbits
     name: .asciz "a\"\n\x41\101", "b"
+          .p2align 0
           .p2align 3
     wide: .quad -1
           .short 0x1234, 5
@@ -78,6 +88,29 @@ def test_data_directives_make_the_bytes_of_their_section() -> None:
     assert assembled.data[".rodata"] == strings + b"\xff" * 8 + b"\x12\x34\x00\x05\xff\xff\0\0\0"
     assert assembled.data[".bss"] == bytes(4)
     assert [(ref.name, ref.offset) for ref in assembled.map_refs] == [(".rodata", 8), (".rodata", 2), (".bss", 0)]
+
+
+def test_escapes_in_a_text_are_those_of_c() -> None:
+    assembled = assemble('.rodata\n.ascii "\\a\\b\\t\\n\\v\\f\\r\\\\\\0\\q;#//"')
+    assert assembled.data[".rodata"] == b"\a\b\t\n\v\f\r\\\0q;#//"
+
+
+@pytest.mark.parametrize(
+    ("directives", "width"),
+    [
+        (".byte", 1),
+        (".short .hword .half .2byte", 2),
+        (".long .int .word .4byte", 4),
+        (".quad .xword .8byte", 8),
+    ],
+)
+def test_numbers_take_the_width_of_their_directive(directives: str, width: int) -> None:
+    for directive in directives.split():
+        largest = (1 << 8 * width) - 1
+        text = f".data\n{directive} 1, {largest}, {-largest // 2}"
+        expected = [number % (1 << 8 * width) for number in (1, largest, -largest // 2)]
+        little = b"".join(number.to_bytes(width, "little") for number in expected)
+        assert assemble(text, byteorder="little").data[".data"] == little
 
 
 def test_a_section_of_maps_names_maps_and_holds_no_data() -> None:

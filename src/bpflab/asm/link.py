@@ -79,8 +79,8 @@ class _Linker:
             self.blame(index, item.name, f"no label of the program is called {item.name!r}. {error}")
 
     def func(self, index: int, item: Pending) -> tuple[Insn, ...]:
-        insn = Insn(LD_IMM64, item.insn.dst, WideSource.FUNC.value, imm=self.distance(index, item))
-        return insn, Insn(0)
+        distance = self.distance(index, item)
+        return Insn(LD_IMM64, item.insn.dst, WideSource.FUNC.value, imm=distance), Insn(0)
 
     def map(self, index: int, item: Pending) -> tuple[Insn, ...]:
         kind = WideSource.MAP_FD if item.kind is RefKind.MAP else WideSource.MAP_VALUE

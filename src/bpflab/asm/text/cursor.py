@@ -122,7 +122,7 @@ class Cursor:
     def name(self, what: str) -> str:
         """Read a name, in quotes or without."""
         token = self.tokens[self.at]
-        if token[:1] == '"' and len(token) > 1:
+        if token[:1] == '"' and len(token) > 2:
             self.at += 1
             return unquoted(token).decode(errors="backslashreplace")
         if not is_name(token):

@@ -107,7 +107,8 @@ def _subprog(cursor: Cursor, dst: int, _wide: bool) -> Wide | Pending:
     if cursor.peek() in {"+", "-"}:
         item = wide(dst, WideSource.FUNC, cursor.number(S32), 0)
     else:
-        item = Pending(Insn(LD_IMM64, dst), RefKind.FUNC, cursor.name("a label, or a number with its sign"))
+        name = cursor.name("a label, or a number with its sign")
+        item = Pending(Insn(LD_IMM64, dst, WideSource.FUNC.value), RefKind.FUNC, name)
     cursor.expect("]")
     return item
 
