@@ -17,6 +17,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -178,6 +179,31 @@ def idle(rig: Rig, consumer: RingBufferConsumer, rounds: int) -> tuple[float, fl
     return statistics.median(c) / count, statistics.median(python) / count
 
 
+def one_by_one(rig: Rig, consumer: RingBufferConsumer, rounds: int) -> float:
+    """Median seconds a record of iteration, the ring full each time."""
+    seconds = []
+    count = SIZE // STRIDE
+    for _ in range(rounds):
+        rig.fill()
+        seconds.append(timed(lambda: deque(consumer.events(timeout=0), maxlen=0)))
+    return statistics.median(seconds) / count
+
+
+def handled(rig: Rig, rounds: int) -> float:
+    """Median seconds a record from a full ring to a handler that does nothing, threads and all."""
+    seconds = []
+    count = SIZE // STRIDE
+    for _ in range(rounds):
+        rig.fill()
+        began = time.perf_counter()
+        with RingBufferConsumer(rig.ring, handler=len) as consumer:
+            consumer.flush()
+            seconds.append(time.perf_counter() - began)
+        if consumer.delivered != count:
+            raise AssertionError(f"{consumer.delivered} of {count} records came")
+    return statistics.median(seconds) / count
+
+
 def live_c(rig: Rig, records: int, cpu: int) -> float:
     """Seconds a record in C, beside a producer, from the first record on."""
     room = ctypes.create_string_buffer(RECORD << 16)
@@ -229,7 +255,9 @@ def main(records: int, rounds: int) -> None:
         with RingBufferConsumer(rig.ring) as consumer:
             c, python = idle(rig, consumer, rounds)
             print(row("C, no producer", c, c))
-            print(row("drain(), no producer", python, c), flush=True)
+            print(row("drain(), no producer", python, c))
+            print(row("iteration, no producer", one_by_one(rig, consumer, rounds), c))
+            print(row("a handler, no producer", handled(rig, rounds), c), flush=True)
             if len(cpus) < 2:
                 return
             os.sched_setaffinity(0, {cpus[0]})

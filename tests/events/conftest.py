@@ -1,8 +1,9 @@
-"""Where the events of these tests come from: memory laid out as a ring buffer, a list, and the running kernel."""
+"""Where the events of these tests come from: memory laid out as a ring buffer, a list, and Labs."""
 
 from __future__ import annotations
 
 import mmap
+import os
 import struct
 import threading
 from collections import deque
@@ -12,22 +13,17 @@ from typing import TYPE_CHECKING, cast
 
 import pytest
 
-from bpflab.abi.commands import Command
-from bpflab.abi.map_types import MapType
-from bpflab.backend.descriptor import Descriptor
 from bpflab.backend.select import kernel_refusal
 from bpflab.events.source import Batch
 from bpflab.lab import Lab
+from bpflab.sim.backend import SimBackend
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from bpflab.programs.program import Program
-
 BUSY = 1 << 31
 DISCARDED = 1 << 30
 PAGE = mmap.PAGESIZE
-PACKET = bytes(64)
 
 
 class Mapped(bytearray):
@@ -205,31 +201,22 @@ def list_map() -> EventsMap:
     return EventsMap(cast("Lab", FakeLab()), -1, 0)
 
 
-@dataclass(frozen=True)
-class Kernel:
-    """Maps and programs on the running kernel."""
+@pytest.fixture(params=["kernel", "sim"])
+def lab(request: pytest.FixtureRequest) -> Iterator[Lab]:
+    if request.param == "kernel" and (refusal := kernel_refusal()):
+        pytest.skip(refusal)
+    with Lab(request.param) as lab:
+        yield lab
 
-    lab: Lab
 
-    def map(self, kind: MapType, max_entries: int, key_size: int = 0, value_size: int = 0, flags: int = 0) -> EventsMap:
-        answer = self.lab.call(
-            Command.MAP_CREATE,
-            map_type=kind,
-            max_entries=max_entries,
-            key_size=key_size,
-            value_size=value_size,
-            map_flags=flags,
-        )
-        fd = self.lab.own(Descriptor(self.lab.backend, answer.result, "The map of a test")).fileno()
-        return EventsMap(self.lab, fd, max_entries)
-
-    def program(self, text: str) -> Program:
-        return self.lab.program(text, type="xdp")
+def count_open_things(lab: Lab) -> int:
+    """Descriptors of the process and of a simulated kernel, and memory maps."""
+    with open("/proc/self/maps", encoding="ascii") as maps:  # noqa: PTH123 - a special file, read line by line
+        mapped = sum(1 for _ in maps)
+    simulated = len(lab.backend.kernel.files) if isinstance(lab.backend, SimBackend) else 0
+    return mapped + simulated + len(os.listdir("/proc/self/fd"))  # noqa: PTH208 - only their number is wanted
 
 
 @pytest.fixture
-def kernel() -> Iterator[Kernel]:
-    if refusal := kernel_refusal():
-        pytest.skip(refusal)
-    with Lab("kernel") as lab:
-        yield Kernel(lab)
+def open_things() -> Callable[[Lab], int]:
+    return count_open_things

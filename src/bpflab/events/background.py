@@ -7,7 +7,7 @@ policy of the queue between them, not the kernel's refusal.
 from __future__ import annotations
 
 import threading
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from bpflab.errors import HandlerErrors
 
@@ -102,13 +102,22 @@ class Background:
             self._failed(error)
 
 
-def handling(queue: EventQueue, handle: Callable[[bytes], object]) -> Callable[[], bool]:
+def handling(
+    queue: EventQueue,
+    handler: Callable[[Any], object],
+    decode: Callable[[bytes], Any] | None,
+    errors: ErrorLog,
+) -> Callable[[], bool]:
     """Return the step that gives the next event to a handler; False when the queue has ended and is empty."""
 
     def step() -> bool:
         event = queue.wait_take()
-        if event is not None:
-            handle(event)
-        return event is not None
+        if event is None:
+            return False
+        try:
+            handler(event if decode is None else decode(event))
+        except Exception as error:  # noqa: BLE001 - must not end the thread; it is reported
+            errors.report(error, event)
+        return True
 
     return step

@@ -113,7 +113,7 @@ class Consumer(Counted):
             if self._reader is None:
                 self._reader = Background(f"reads for {self._what}", self._read_on, self._failed)
                 if self._handler is not None:
-                    step = handling(self._queue, self._errors.guard(self._handle))
+                    step = handling(self._queue, self._handler, self._decode, self._errors)
                     self._worker = Background(f"handles for {self._what}", step, self._failed)
         return self
 
@@ -224,10 +224,6 @@ class Consumer(Counted):
                 self._queue.put_back(events[:bad] + events[bad + 1 :])
                 raise
         return decoded
-
-    def _handle(self, event: bytes) -> None:
-        if self._handler is not None:
-            self._handler(event if self._decode is None else self._decode(event))
 
     def _read_on(self) -> bool:
         self._intake.advance(SLICE)

@@ -1,4 +1,4 @@
-"""The perf buffer of the running kernel: what programs write is what the consumer delivers."""
+"""The perf buffer of a kernel, running or simulated: what programs write is what the consumer delivers."""
 
 from __future__ import annotations
 
@@ -13,19 +13,22 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from bpflab.abi.commands import Command
-from bpflab.abi.map_types import MapType
-from bpflab.errors import ArgumentError, SyscallError
+from bpflab.errors import ArgumentError
 from bpflab.events import PerfBufferConsumer
 from bpflab.events.perf_event import PerfBuffer, PerfSetup
+from bpflab.maps.indexed import PerfEventArray
+from bpflab.sim.backend import SimBackend
 
 if TYPE_CHECKING:
-    from tests.events.conftest import EventsMap, Kernel
+    from collections.abc import Callable
 
+    from bpflab.backend.base import Backend
+    from bpflab.lab import Lab
+    from bpflab.maps.base import Map
     from bpflab.programs.program import Program
 
 PACKET = bytes(64)
-CPUS = sorted(os.sched_getaffinity(0))
+CONTROL_SIZE = 8192
 
 # The value of `control` begins with a length; what `output` writes follows.
 OUTPUT = """
@@ -47,28 +50,29 @@ OUTPUT = """
 class Emitter:
     """A program that writes to a perf event array, and the array that says what."""
 
-    kernel: Kernel
-    events: EventsMap
-    control: EventsMap
+    lab: Lab
+    events: PerfEventArray
+    control: Map[int, bytes]
     program: Program
 
-    def output(self, data: bytes, *, cpu: int = CPUS[0], repeat: int = 1) -> int:
-        value = (struct.pack("=Q", len(data)) + data).ljust(8192, b"\0")
-        self.kernel.lab.call(Command.MAP_UPDATE_ELEM, map_fd=self.control.fd, key=bytes(4), value=value)
-        with running_on(cpu):
+    def output(self, data: bytes, *, cpu: int = 0, repeat: int = 1) -> int:
+        self.control[0] = (struct.pack("=Q", len(data)) + data).ljust(CONTROL_SIZE, b"\0")
+        with running_on(self.lab.backend, cpu):
             return self.program.run(PACKET, repeat=repeat).retval
 
-    def take_out(self, cpu: int) -> bool:
-        """Whether the CPU had an event in the array; it has none now."""
-        try:
-            self.kernel.lab.call(Command.MAP_DELETE_ELEM, map_fd=self.events.fd, key=struct.pack("=I", cpu))
-        except SyscallError:
-            return False
-        return True
+    @property
+    def cpus(self) -> list[int]:
+        """Those that a test may run on."""
+        simulated = isinstance(self.lab.backend, SimBackend)
+        return list(range(self.lab.backend.possible_cpus)) if simulated else sorted(os.sched_getaffinity(0))
 
 
 @contextmanager
-def running_on(cpu: int) -> Iterator[None]:
+def running_on(backend: Backend, cpu: int) -> Iterator[None]:
+    if isinstance(backend, SimBackend):
+        backend.kernel.cpu = cpu
+        yield
+        return
     before = os.sched_getaffinity(0)
     os.sched_setaffinity(0, {cpu})
     try:
@@ -78,12 +82,12 @@ def running_on(cpu: int) -> Iterator[None]:
 
 
 @pytest.fixture
-def emit(kernel: Kernel) -> Emitter:
-    control = kernel.map(MapType.ARRAY, 1, key_size=4, value_size=8192)
-    cpus = kernel.lab.backend.possible_cpus
-    events = kernel.map(MapType.PERF_EVENT_ARRAY, cpus, key_size=4, value_size=4)
-    program = kernel.program(OUTPUT.format(control=control.fd, events=events.fd))
-    return Emitter(kernel, events, control, program)
+def emit(lab: Lab) -> Emitter:
+    control = lab.map("array", value=CONTROL_SIZE, max_entries=1)
+    events = lab.map("perf_event_array", max_entries=lab.backend.possible_cpus)
+    assert isinstance(events, PerfEventArray)
+    program = lab.program(OUTPUT.format(control=control.fileno(), events=events.fileno()))
+    return Emitter(lab, events, control, program)
 
 
 def padded(length: int) -> int:
@@ -91,7 +95,7 @@ def padded(length: int) -> int:
 
 
 LENGTHS = st.sampled_from([8, 60, 60, 60, 64, 4000]) | st.integers(8, 700)
-STEPS = st.lists(st.tuples(st.sampled_from(CPUS), LENGTHS, st.integers(1, 9), st.booleans()), max_size=30)
+STEPS = st.lists(st.tuples(st.integers(0, 7), LENGTHS, st.integers(1, 9), st.booleans()), max_size=30)
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=60)
@@ -99,21 +103,22 @@ STEPS = st.lists(st.tuples(st.sampled_from(CPUS), LENGTHS, st.integers(1, 9), st
 def test_every_sequence_of_samples_arrives_whole_and_in_the_order_of_its_cpu(
     emit: Emitter, steps: list[tuple[int, int, int, bool]]
 ) -> None:
-    expected: dict[int, list[bytes]] = {cpu: [] for cpu in CPUS}
-    seen: dict[int, list[bytes]] = {cpu: [] for cpu in CPUS}
+    expected: dict[int, list[bytes]] = {cpu: [] for cpu in emit.cpus}
+    seen: dict[int, list[bytes]] = {cpu: [] for cpu in emit.cpus}
 
     def drain() -> None:
         for event in consumer.drain():
             seen[struct.unpack_from("=I", event)[0]].append(event)
 
     with PerfBufferConsumer(emit.events, pages=2) as consumer:
-        for number, (cpu, length, repeat, read) in enumerate(steps):
+        for number, (which, length, repeat, read) in enumerate(steps):
+            cpu = emit.cpus[which % len(emit.cpus)]
             data = struct.pack("=II", cpu, number).ljust(length, b"%d" % (number % 10))
             expected[cpu] += [data for _ in range(repeat) if emit.output(data, cpu=cpu) == 0]
             if read:
                 drain()
         drain()
-    for cpu in CPUS:
+    for cpu in emit.cpus:
         assert list(map(len, seen[cpu])) == [padded(len(data)) for data in expected[cpu]]
         assert [event[: len(data)] for event, data in zip(seen[cpu], expected[cpu], strict=True)] == expected[cpu]
 
@@ -140,11 +145,11 @@ def test_samples_that_found_the_buffer_full_are_counted(emit: Emitter) -> None:
 def test_the_policies_hold_for_samples_of_several_cpus(emit: Emitter) -> None:
     dropped: list[bytes] = []
     with PerfBufferConsumer(emit.events, max_pending=3, policy="oldest", on_drop=dropped.append) as consumer:
-        for cpu in CPUS:
+        for cpu in emit.cpus:
             emit.output(b"%d..." % cpu, cpu=cpu, repeat=4)
         consumer.pump()
-        assert consumer.received == 4 * len(CPUS)
-        assert len(dropped) == consumer.dropped == 4 * len(CPUS) - 3
+        assert consumer.received == 4 * len(emit.cpus)
+        assert len(dropped) == consumer.dropped == 4 * len(emit.cpus) - 3
         assert len(consumer.drain()) == 3
 
 
@@ -157,27 +162,29 @@ def test_a_waiting_consumer_finds_what_did_not_wake_it(emit: Emitter, option: di
 
 
 def test_a_buffer_is_readable_when_the_watermark_is_reached(emit: Emitter) -> None:
-    buffer = PerfBuffer(emit.kernel.lab, emit.events.fd, CPUS[0], PerfSetup(watermark=200))
+    buffer = PerfBuffer(emit.lab, emit.events.fileno(), 0, PerfSetup(watermark=200))
     with closing(buffer):
-        poll = emit.kernel.lab.backend.poll
+        poll = emit.lab.backend.poll
         emit.output(bytes(60))
         assert poll([buffer.fd], 0) == []
         emit.output(bytes(60), repeat=2)
         assert poll([buffer.fd], 30) == [buffer.fd]
 
 
-def test_closing_takes_the_events_out_of_the_map_and_leaves_nothing_open(emit: Emitter) -> None:
-    before = sorted(os.listdir("/proc/self/fd"))  # noqa: PTH208 - names of descriptors are wanted
+def test_closing_takes_the_events_out_of_the_map_and_leaves_nothing_open(
+    emit: Emitter, open_things: Callable[[Lab], int]
+) -> None:
+    before = open_things(emit.lab)
     consumer = PerfBufferConsumer(emit.events)
-    assert len(os.listdir("/proc/self/fd")) > len(before)  # noqa: PTH208 - as above
+    assert open_things(emit.lab) > before
     consumer.close()
-    assert sorted(os.listdir("/proc/self/fd")) == before  # noqa: PTH208 - as above
-    assert [cpu for cpu in CPUS if emit.take_out(cpu)] == []
+    assert open_things(emit.lab) == before
+    assert [cpu for cpu in emit.cpus if emit.events.delete(cpu)] == []
 
 
 def test_an_element_that_somebody_deleted_is_no_error_at_the_close(emit: Emitter) -> None:
     with PerfBufferConsumer(emit.events) as consumer:
-        assert [cpu for cpu in CPUS if emit.take_out(cpu)] == CPUS
+        assert [cpu for cpu in emit.cpus if emit.events.delete(cpu)] == emit.cpus
     assert consumer.closed
 
 
