@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from bpflab.abi.context import layout_of
 from bpflab.abi.errno import Errno
 from bpflab.abi.flags import MapFlag, ProgFlag
 from bpflab.abi.insn import WideSource
@@ -74,7 +75,8 @@ def _check(kernel: SimKernel, spec: ProgSpec, btf: SimBtf | None, addresses: Add
 
 
 def _subject(kernel: SimKernel, spec: ProgSpec, btf: SimBtf | None, addresses: Addresses) -> Subject:
-    hook, helpers, known = find_hook(spec.type), kernel.helpers(spec.type), functions(spec.func_info, btf)
+    hook, helpers, structure = find_hook(spec.type), kernel.helpers(spec.type), layout_of(spec.type)
+    known = functions(spec.func_info, btf, structure.name if structure else None)
     anything = isinstance(hook, OpaqueHook)
 
     def allowed(number: int) -> bool:
@@ -91,7 +93,7 @@ def _subject(kernel: SimKernel, spec: ProgSpec, btf: SimBtf | None, addresses: A
         return_range=hook.return_range(spec),
         packet_writable=hook.packet_writable(spec),
         names={function.insn: function.name for function in known},
-        globals=frozenset(function.insn for function in known if function.is_global and function.insn),
+        globals={each.insn: each.contexts for each in known if each.is_global and each.insn},
         byteorder=kernel.machine.byteorder,
         sleepable=bool(spec.flags & ProgFlag.SLEEPABLE),
         func_info=bool(known),

@@ -66,6 +66,10 @@ _STEPS: Final[dict[InsnClass, Step]] = {
 }
 
 
+MAIN: Final = frozenset({1})
+"""The register that holds the context when the program starts."""
+
+
 class _Exploration:
     """One walk over all paths of a checker's program."""
 
@@ -80,8 +84,8 @@ class _Exploration:
     def run(self) -> None:
         """Follow the program, and each of its global functions by itself."""
         waiting = self.checker.waiting
-        for start in (0, *sorted(self.checker.subject.globals - {0})):
-            waiting.append(_entry(start))
+        for start in (0, *sorted(self.checker.subject.globals.keys() - {0})):
+            waiting.append(_entry(start, self.checker.subject.globals.get(start, MAIN)))
             while waiting:
                 self.follow(waiting.pop())
 
@@ -115,10 +119,11 @@ class _Exploration:
         return False
 
 
-def _entry(start: int) -> State:
-    """Make the state at the start: the context for the program, anything for a global function."""
+def _entry(start: int, contexts: frozenset[int]) -> State:
+    """Make the state at the start: the context where it is, and for a global function anything elsewhere."""
     frame = Frame(start, -1)
-    frame.regs[1:6] = [ANY] * 5 if start else [Value(Kind.CTX), *frame.regs[2:6]]
+    for reg in range(1, 6):
+        frame.regs[reg] = Value(Kind.CTX) if reg in contexts else ANY if start else frame.regs[reg]
     frame.regs[10] = Value(Kind.STACK)
     return State(start, [frame])
 
