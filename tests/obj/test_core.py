@@ -12,7 +12,7 @@ from bpflab.abi.core import POISON_IMM
 from bpflab.errors import ObjectError
 from bpflab.obj import Btf, compile_c, read_object
 from bpflab.obj.btf_types import Int
-from bpflab.obj.core import relocate
+from bpflab.obj.core import keep_own_types, relocate
 from bpflab.obj.insns import Code
 
 if TYPE_CHECKING:
@@ -336,6 +336,13 @@ def test_the_object_stays_as_it_was(ask: Ask, kernel: Kernel) -> None:
 def test_an_object_that_asks_nothing_needs_no_types(ask: Ask) -> None:
     spec = ask("", "0")
     assert relocate(spec, Btf.build([Int(name="int", size=4, bits=32)])) is spec
+
+
+def test_a_kernel_may_be_taken_to_have_the_programs_own_types(ask: Ask) -> None:
+    spec = ask(FIELD, "bpf_core_field_offset(struct s, b) + bpf_core_type_exists(struct s)")
+    kept = keep_own_types(spec)
+    assert (kept.needs_kernel_types, spec.needs_kernel_types) == (False, True)
+    assert kept.programs["asks"].insns == spec.programs["asks"].insns
 
 
 def test_types_of_the_other_byte_order_are_refused(ask: Ask) -> None:

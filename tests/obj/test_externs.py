@@ -232,6 +232,21 @@ def test_whether_system_calls_are_wrapped_is_told_by_option_or_version(
     assert KernelConfig(release, machine, options).virtual("LINUX_HAS_SYSCALL_WRAPPER") == wrapped
 
 
+def test_values_that_were_set_are_kept(read: Read) -> None:
+    spec = read("externs")
+    place = spec.maps[".kconfig"]
+    variable = place.variables["CONFIG_HZ"]
+    place.data = bytearray(b"\7" * place.value_size)
+    kept = configure(spec, KernelConfig("6.1.0", "x86_64"), keep=["CONFIG_HZ"]).maps[".kconfig"].data or b""
+    assert kept[variable.offset :][: variable.size] == b"\7\7\7\7"
+    assert kept.count(7) == variable.size
+
+
+def test_only_the_programs_named_are_changed(read: Read) -> None:
+    spec = relocate(read("externs"), kernel(), programs=["wants_nothing"])
+    assert spec.programs["wants"].needs_kernel_types
+
+
 def test_an_object_without_such_values_needs_none(read: Read) -> None:
     spec = read("linked")
     assert configure(spec, KernelConfig("6.1.0", "x86_64")) is spec

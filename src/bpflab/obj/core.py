@@ -25,7 +25,7 @@ from bpflab.obj.relocations import Poisoned
 from bpflab.obj.symbols import Symbols
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Collection, Iterator, Mapping
 
     from bpflab.obj.relocations import CoreRelocation
     from bpflab.obj.spec import ObjectSpec, ProgramSpec
@@ -33,11 +33,18 @@ if TYPE_CHECKING:
 _MEMORY = (InsnClass.LDX, InsnClass.ST, InsnClass.STX)
 
 
-def relocate(spec: ObjectSpec, target: Btf, *, addresses: Mapping[str, int] | None = None) -> ObjectSpec:
+def relocate(
+    spec: ObjectSpec,
+    target: Btf,
+    *,
+    addresses: Mapping[str, int] | None = None,
+    programs: Collection[str] | None = None,
+) -> ObjectSpec:
     """Give the spec with every question about a kernel answered from its BTF; `spec` stays as it is.
 
     Answered are CO-RE relocations, functions and variables of the kernel, and symbols without a type from
     `addresses` (of `spec.needs_addresses`; `bpflab.obj.symbols.read_addresses` reads the running kernel's).
+    `programs` names those to change, by default all.
     Raises ObjectError, which names the program, where a relocation is malformed or does not fit its
     instruction, where the kernel has several types of the name that would give different answers, and where it
     lacks a symbol that is not weak.
@@ -48,7 +55,17 @@ def relocate(spec: ObjectSpec, target: Btf, *, addresses: Mapping[str, int] | No
     if local.byteorder != target.byteorder:
         raise ObjectError(f"{spec.name}: {local.byteorder}-endian programs do not fit {target.byteorder}-endian types.")
     core, symbols = _Core(local, target), Symbols(Pair(local, target), spec.externs, addresses or {})
-    programs = {name: symbols.resolve(core.relocate(each)) for name, each in spec.programs.items()}
+    chosen = spec.programs if programs is None else programs
+    fitted = {name: symbols.resolve(core.relocate(spec.program(name))) for name in chosen}
+    return replace(spec, programs={**spec.programs, **fitted})
+
+
+def keep_own_types(spec: ObjectSpec) -> ObjectSpec:
+    """Give the spec as for a kernel whose types are those the programs were compiled with: nothing is missing.
+
+    Only questions about types are settled by this; symbols of the kernel stay relocations.
+    """
+    programs = {name: replace(each, core_relocations=()) for name, each in spec.programs.items()}
     return replace(spec, programs=programs)
 
 

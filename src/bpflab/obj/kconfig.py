@@ -22,7 +22,7 @@ from bpflab.obj.btf_layout import resolved
 from bpflab.obj.externs import KCONFIG
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
     from bpflab.obj.relocations import Extern
     from bpflab.obj.spec import ObjectSpec, Variable
@@ -89,16 +89,17 @@ def _running_config(release: str) -> str:
     return ""
 
 
-def configure(spec: ObjectSpec, config: KernelConfig) -> ObjectSpec:
+def configure(spec: ObjectSpec, config: KernelConfig, *, keep: Collection[str] = ()) -> ObjectSpec:
     """Give the spec with the values of a kernel's configuration in its `.kconfig` map; `spec` stays as it is.
 
-    What the configuration does not mention is 0 for a weak declaration, else an ObjectError.
+    `keep` names values to leave as they are. What the configuration does not mention is 0 for a weak
+    declaration, else an ObjectError.
     """
     if not spec.needs_config:
         return spec
     btf, place = Btf(spec.btf or b""), copy(spec.maps[KCONFIG])
     place.data = bytearray(place.data or b"")
-    for name, variable in place.variables.items():
+    for name, variable in ((name, place.variables[name]) for name in place.variables if name not in keep):
         raw = _value(btf, spec.externs[name], variable, config)
         place.data[variable.offset : variable.offset + variable.size] = raw
     return replace(spec, maps={**spec.maps, KCONFIG: place})

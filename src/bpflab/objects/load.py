@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from bpflab.errors import ObjectError
 from bpflab.objects.btf import load_btf
+from bpflab.objects.fit import fitted
 from bpflab.objects.loaded import LoadedObject
 from bpflab.objects.maps import create_maps, initialise_maps
 from bpflab.objects.program import load_program_spec
@@ -38,6 +39,7 @@ def load_object(
     for name, value in (rodata or {}).items():
         set_variable(spec, name, value)
     _check_byteorder(lab, spec)
+    spec = fitted(lab.backend, spec, wanted, keep=rodata or ())
     btf, refusal = load_btf(lab, spec)
     maps = create_maps(lab, spec, btf)
     live = {name: load_program_spec(lab, spec.programs[name], maps, btf) for name in wanted}
