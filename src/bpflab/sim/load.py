@@ -9,7 +9,7 @@ from bpflab.abi.errno import Errno
 from bpflab.abi.flags import MapFlag, ProgFlag
 from bpflab.abi.insn import WideSource
 from bpflab.abi.map_types import MapType
-from bpflab.sim.check import MapFacts, MapReference, Refused, Subject, check, rewrite
+from bpflab.sim.check import MapFacts, MapReference, Refused, Subject, check_once, rewrite
 from bpflab.sim.engine import prepare
 from bpflab.sim.functions import functions
 from bpflab.sim.hooks import OpaqueHook, find_hook
@@ -66,7 +66,8 @@ def _adopt(program: SimProgram) -> None:
 
 def _check(kernel: SimKernel, spec: ProgSpec, btf: SimBtf | None, addresses: Addresses, log: Log) -> Checked:
     try:
-        checked = check(_subject(kernel, spec, btf, addresses))
+        rules = (spec.expected_attach_type, spec.attach_btf_id, tuple(sorted(kernel.world.helpers)))
+        checked = check_once(_subject(kernel, spec, btf, addresses), rules)
     except Refused as refused:
         log.write(refused.log)
         raise Refusal(refused.errno) from None

@@ -7,6 +7,7 @@ where it cannot tell, it lets the program pass, and the interpreter catches the 
 
 from __future__ import annotations
 
+from bpflab.sim.check.cache import check_once
 from bpflab.sim.check.explore import check
 from bpflab.sim.check.rewrite import rewrite
 from bpflab.sim.check.subject import Checked, CtxField, CtxRule, MapFacts, MapReference, Refused, Subject
@@ -22,5 +23,6 @@ __all__ = [
     "Refused",
     "Subject",
     "check",
+    "check_once",
     "rewrite",
 ]
