@@ -41,6 +41,7 @@ ARRAY = MapShape(MapType.ARRAY, "slots", 4, 8, 100, MapFlag(0))
     ("errno", "kind", "text"),
     [
         (Errno.E2BIG, MapFullError, "HASH map 'flows' is full: it holds its max_entries, 100; key 7 was not put in"),
+        (Errno.ENOSPC, MapFullError, "HASH map 'flows' is full: it holds its max_entries, 100; key 7 was not put in"),
         (Errno.ENOENT, MapKeyError, "HASH map 'flows' has no key 7 among its at most 100"),
         (Errno.EEXIST, MapKeyExistsError, r"HASH map 'flows' \(max_entries 100\) has the key 7 already"),
         (Errno.EBUSY, MapBusyError, r"HASH map 'flows' \(max_entries 100\), key 7, is in use"),
@@ -66,6 +67,18 @@ def test_each_errno_is_an_error_of_its_own_with_map_key_and_limit(
 @pytest.mark.parametrize("errno", [Errno.E2BIG, Errno.ENOENT])
 def test_where_keys_are_indices_the_error_says_how_far_they_go(errno: Errno) -> None:
     assert "indices go to 99" in str(map_error(ARRAY, Command.MAP_UPDATE_ELEM, errno, 100))
+
+
+def test_sockets_whose_values_have_no_room_for_a_cookie_say_so() -> None:
+    sockets = MapShape(MapType.SOCKMAP, "peers", 4, 4, 100, MapFlag(0))
+    error = map_error(sockets, Command.MAP_LOOKUP_ELEM, Errno.ENOSPC, 1)
+    assert isinstance(error, MapTypeError)
+    assert "create it with value=8" in str(error)
+
+
+def test_the_deletion_of_an_index_past_the_end_is_a_full_error() -> None:
+    assert isinstance(map_error(ARRAY, Command.MAP_DELETE_ELEM, Errno.EINVAL, 100), MapFullError)
+    assert not isinstance(map_error(ARRAY, Command.MAP_DELETE_ELEM, Errno.EINVAL, 99), MapFullError)
 
 
 class Busy(WrappedBackend):

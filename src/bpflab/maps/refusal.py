@@ -42,8 +42,11 @@ INDEXED: Final = frozenset(
 )
 """Types whose keys are indices, for which E2BIG and ENOENT mean a place past the end."""
 
+SOCKETS: Final = frozenset({MapType.SOCKMAP, MapType.SOCKHASH, MapType.REUSEPORT_SOCKARRAY})
+
 CONDITIONS: Final[dict[int, tuple[type[BpfError], str]]] = {
     Errno.E2BIG: (MapFullError, "The {label} is full: it holds its max_entries, {limit}; key{key} was not put in."),
+    Errno.ENOSPC: (MapFullError, "The {label} is full: it holds its max_entries, {limit}; key{key} was not put in."),
     Errno.ENOENT: (MapKeyError, "The {label} has no key{key} among its at most {limit}."),
     Errno.EEXIST: (MapKeyExistsError, "The {label} (max_entries {limit}) has the key{key} already."),
     Errno.EBUSY: (
@@ -78,11 +81,16 @@ INDEX_CONDITIONS: Final[dict[int, tuple[type[BpfError], str]]] = {
 }
 """What E2BIG and ENOENT mean where keys are indices."""
 
+NO_COOKIE: Final = (
+    MapTypeError,
+    "The {label} has values of 4 bytes, which hold no cookie to read; create it with value=8.",
+)
+
 
 def map_error(shape: MapShape, command: Command, errno: int, key: object = None) -> BpfError:
     """Build the error of a refused command: its class says the condition, its text the map, key and limit."""
     facts = CallFailure(command.name, errno, errno_name(errno), errno_meaning(errno), {"map": shape.label, "key": key})
-    kind, template = _condition(shape, errno)
+    kind, template = _condition(shape, errno, key)
     said = template.format(
         label=shape.label,
         limit=shape.max_entries,
@@ -102,8 +110,13 @@ def map_error(shape: MapShape, command: Command, errno: int, key: object = None)
     return error
 
 
-def _condition(shape: MapShape, errno: int) -> tuple[type[BpfError], str]:
+def _condition(shape: MapShape, errno: int, key: object) -> tuple[type[BpfError], str]:
     if errno in {Errno.EPERM, Errno.EACCES}:
         return FORBIDDEN
-    table = {**CONDITIONS, **INDEX_CONDITIONS} if shape.type in INDEXED else CONDITIONS
+    if errno == Errno.ENOSPC and shape.type in SOCKETS:
+        return NO_COOKIE
+    indexed = shape.type in INDEXED
+    if errno == Errno.EINVAL and indexed and isinstance(key, int) and key >= shape.max_entries:
+        errno = Errno.E2BIG  # some types say EINVAL to the deletion of an index past the end
+    table = {**CONDITIONS, **INDEX_CONDITIONS} if indexed else CONDITIONS
     return table.get(errno, (SyscallError, "{command} on the {label}{at} failed: {meaning}."))
