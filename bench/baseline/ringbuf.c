@@ -50,15 +50,3 @@ long ring_drain(uint8_t *out, long width, long wanted)
 	}
 	return count;
 }
-
-/* Drain beside a running producer until `wanted` records came; `out` holds `room` of them and is written over. */
-long ring_drain_live(uint8_t *out, long width, long room, long wanted)
-{
-	long count = 0;
-
-	while (count < wanted) {
-		long left = wanted - count;
-		count += ring_drain(out, width, left < room ? left : room);
-	}
-	return count;
-}
