@@ -157,7 +157,31 @@ class CannotRunError(ProgramError, NotSupportedError):
 
 
 class FaultError(ProgramError):
-    """The simulator stopped a program at an unsafe act; says which, where, and what it held."""
+    """The simulator stopped a program at an unsafe act; says which, where, and what it held.
+
+    Attributes: `kind` in words (`out of bounds`, `null pointer`, ...), `program` its name, `insn` the slot of the
+    instruction, `source` its source line or empty, `registers` r0 to r10 (None: never set), `trail` the slots of the
+    last instructions, oldest first.
+    """
+
+    def __init__(
+        self,
+        text: str,
+        *,
+        kind: str,
+        program: str,
+        insn: int = -1,
+        source: str = "",
+        registers: tuple[int | None, ...] = (),
+        trail: tuple[int, ...] = (),
+    ) -> None:
+        super().__init__(text)
+        self.kind = kind
+        self.program = program
+        self.insn = insn
+        self.source = source
+        self.registers = registers
+        self.trail = trail
 
 
 class AssemblyError(BpfError):

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from bpflab.sim.engine import Run
+from bpflab.sim.explain import fault_error
+from bpflab.sim.fault import Fault
 
 if TYPE_CHECKING:
     from bpflab.sim.engine import PacketLoad
@@ -77,7 +79,7 @@ class Environment:
 
 
 def invoke(env: Environment, scope: Scope, packet_load: PacketLoad | None = None) -> int:
-    """Run the program once, with the context in r1, and return r0. Raises `Fault`."""
+    """Run the program once, with the context in r1, and return r0. FaultError stops an unsafe act."""
     kernel, program = env.kernel, env.program
     env.running = program
     run = Run(
@@ -90,6 +92,8 @@ def invoke(env: Environment, scope: Scope, packet_load: PacketLoad | None = None
     )
     try:
         return run.execute()
+    except Fault as fault:
+        raise fault_error(fault, env.running) from None
     finally:
         program.run_count += 1
         kernel.last_run_steps = run.steps
