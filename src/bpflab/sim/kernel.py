@@ -6,7 +6,7 @@ import sys
 import threading
 from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from bpflab.abi.attr import LAYOUTS
 from bpflab.abi.commands import Command
@@ -31,7 +31,11 @@ if TYPE_CHECKING:
     from bpflab.sim.btf import SimBtf
     from bpflab.sim.links import SimLink
     from bpflab.sim.maps.base import SimMap
+    from bpflab.sim.places import Place
     from bpflab.sim.programs import SimProgram
+
+UNION_SIZES: Final = {Command.LINK_CREATE: 60}
+"""Bytes that a command's attr knows in all, where kinds of it share a union: up to uprobe_multi.pid in Linux 6.18."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +50,8 @@ class Machine:
 class SimKernel:
     """One simulated kernel: every descriptor, object, region, and its clock.
 
-    `cpu` is the CPU that programs and system calls run on. Commands run one at a time, under `lock`.
+    `cpu` is the CPU that programs and system calls run on; `counting` says whether programs count their runs.
+    Commands run one at a time, under `lock`.
     """
 
     def __init__(self, machine: Machine | None = None, *, seed: int = 0) -> None:
@@ -61,7 +66,9 @@ class SimKernel:
         self.programs: IdTable[SimProgram] = IdTable()
         self.btfs: IdTable[SimBtf] = IdTable()
         self.links: IdTable[SimLink] = IdTable()
+        self.places: dict[tuple[object, ...], Place] = {}
         self.world = World()
+        self.counting = 0
         self.last_run_steps = 0
         self._helpers: dict[ProgType, Bindings] = {}
         self.lock = threading.RLock()
@@ -105,7 +112,11 @@ class SimKernel:
 @cache
 def _table() -> dict[int, tuple[Decoder, Callable[[SimKernel, Request], int]]]:
     functions = find_commands()
-    return {command: (Decoder(LAYOUTS[command]), functions[command]) for command in Command if command in functions}
+    return {
+        command: (Decoder(LAYOUTS[command], UNION_SIZES.get(command, 0)), functions[command])
+        for command in Command
+        if command in functions
+    }
 
 
 def _unknown(address: int, size: int) -> int:

@@ -21,9 +21,12 @@ MAX_SIZE: Final = 4096
 
 
 class Decoder:
-    """Unpacks attrs of one layout in one call of struct; every name of a union stands for its value."""
+    """Unpacks attrs of one layout in one call of struct; every name of a union stands for its value.
 
-    def __init__(self, layout: Layout) -> None:
+    `known` is how many bytes the command knows, if that is more than the layout has: other parts of a union.
+    """
+
+    def __init__(self, layout: Layout, known: int = 0) -> None:
         self.layout = layout
         text, end = layout.prefix, 0
         names: list[tuple[str, int]] = []
@@ -33,13 +36,14 @@ class Decoder:
             names += [(name, index) for name in field.names]
         self.unpack = struct.Struct(text).unpack_from
         self.size = layout.size
+        self.known = max(known, layout.size)
         self._names = names
 
     def decode(self, data: bytes) -> dict[str, int]:
         """Return the fields; bytes that are missing count as zero, EINVAL when one past the last field is not."""
         size = self.size
         if len(data) > size:
-            refuse_if(any(data[size:]))
+            refuse_if(any(data[self.known :]))
         elif len(data) < size:
             data = data.ljust(size, b"\0")
         values = self.unpack(data)

@@ -8,7 +8,8 @@ from __future__ import annotations
 import os
 import socket
 import stat
-from typing import TYPE_CHECKING, ClassVar
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar, Final
 
 from bpflab.abi.errno import Errno
 from bpflab.sim.objects import KernelObject
@@ -17,7 +18,8 @@ from bpflab.sim.refusal import Refusal, refuse_if
 if TYPE_CHECKING:
     from collections.abc import Hashable
 
-SO_COOKIE = 57
+NETNS: Final = Path("/proc/self/ns/net")
+SO_COOKIE: Final = 57
 """getsockopt(2) option of SOL_SOCKET: the socket's number (asm-generic/socket.h)."""
 
 
@@ -45,6 +47,21 @@ def file_identity(fd: int) -> Hashable:
     return status.st_dev, status.st_ino
 
 
+def inode(fd: int) -> int:
+    """Return the inode number of the file of a descriptor; EBADF when it is not open."""
+    return _status(fd).st_ino
+
+
+def network_namespace(fd: int | None) -> Hashable:
+    """Return what tells a network namespace from others, the process's own for None; EBADF, EINVAL."""
+    if fd is None:
+        return _identity(NETNS) if NETNS.exists() else "own"
+    identity = file_identity(fd)
+    link = Path(f"/proc/self/fd/{fd}")
+    refuse_if(link.is_symlink() and not str(link.readlink()).startswith("net:["))
+    return identity
+
+
 def socket_cookie(fd: int) -> tuple[int, int]:
     """Return the type and the cookie of a socket; EBADF when it is not open, ENOTSOCK when it is no socket."""
     status = _status(fd)
@@ -61,6 +78,11 @@ def shares_port(fd: int) -> bool:
     """Tell whether a socket may share its port (SO_REUSEPORT)."""
     with socket.socket(fileno=os.dup(fd)) as duplicate:
         return bool(duplicate.getsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT))
+
+
+def _identity(path: Path) -> Hashable:
+    status = path.stat()
+    return status.st_dev, status.st_ino
 
 
 def _status(fd: int) -> os.stat_result:
