@@ -213,6 +213,7 @@ def test_an_assembled_program_writes_a_text_that_assembles_to_itself() -> None:
     r2 = greeting ll
     r3 = subprog[work]
     call kfunc[bpf_one]
+    call kfunc[id:1]
     call work
     goto start
     work: r1 = map[fd:1]

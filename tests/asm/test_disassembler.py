@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bpflab.asm import Insn, Names, assemble, disassemble, text_at
+from bpflab.asm import Insn, Names, assemble, disassemble, encode, text_at
 from bpflab.errors import AssemblyError
 
 PROGRAM = """
@@ -101,6 +101,11 @@ def test_one_instruction_can_be_written_alone() -> None:
         "call bpf_map_lookup_elem#1",
     ]
     assert text_at(insns, 2, Names(labels={3: "on"})) == "if r1 == 5 goto on"
+
+
+def test_bytes_may_come_in_any_buffer() -> None:
+    code = encode([Insn(0x95)])
+    assert [disassemble(given) for given in (code, bytearray(code), memoryview(code))] == ["exit"] * 3
 
 
 def test_labels_exclude_numbered_lines_and_each_other() -> None:

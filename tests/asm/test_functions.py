@@ -30,7 +30,7 @@ BINARY = {
     "rsh": ">>=",
     "arsh": "s>>=",
     "mov": "=",
-}  # fmt: skip - a table of two columns
+}
 JUMPS = {
     "jeq": "==",
     "jne": "!=",
@@ -43,7 +43,7 @@ JUMPS = {
     "jsge": "s>=",
     "jslt": "s<",
     "jsle": "s<=",
-}  # fmt: skip - a table of two columns
+}
 SWAPS = [f"{name}{bits}" for name in ("le", "be", "bswap") for bits in (16, 32, 64)]
 FETCHES = ["atomic_fetch_add", "atomic_fetch_or", "atomic_fetch_and", "atomic_fetch_xor"]
 

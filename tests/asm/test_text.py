@@ -148,6 +148,7 @@ ERRORS = [
     ("goto nowhere", 1, 6, "label 'nowhere' is not defined"),
     ("drop:\nif r1 == 2 goto dorp", 2, 17, "did you mean drop?"),
     ("call map_lookup_elm", 1, 6, "did you mean map_lookup_elem"),
+    ("call bpf_dynptr_from_skb", 1, 6, "A kernel function is `call kfunc[name]`"),
     ("x:\nexit\nx:", 3, 1, "label 'x' is defined twice"),
     ("r1 = data[x]", 1, 11, "data symbol 'x' is not defined"),
     ("r1 = counts", 1, 6, "counts is no register; the address of a symbol is written `counts ll`"),

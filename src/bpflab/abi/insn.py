@@ -184,18 +184,14 @@ GOTOL: Final = InsnClass.JMP32 | JmpOp.JA
 MAY_GOTO: Final = InsnClass.JMP | JmpOp.JCOND
 GOTOX: Final = InsnClass.JMP | JmpOp.JA | Source.X
 
-_COMPARISONS = frozenset(JmpOp) - {JmpOp.JA, JmpOp.CALL, JmpOp.EXIT, JmpOp.JCOND}
+COMPARISONS: Final = frozenset(JmpOp) - {JmpOp.JA, JmpOp.CALL, JmpOp.EXIT, JmpOp.JCOND}
+"""The operations that compare two operands, and so have all forms of source and class."""
 
 OPCODES: Final = (
     frozenset(
         {
             *(cls | op | source for cls in (InsnClass.ALU, InsnClass.ALU64) for op in AluOp for source in Source),
-            *(
-                cls | op | source
-                for cls in (InsnClass.JMP, InsnClass.JMP32)
-                for op in _COMPARISONS
-                for source in Source
-            ),
+            *(cls | op | source for cls in (InsnClass.JMP, InsnClass.JMP32) for op in COMPARISONS for source in Source),
             *(cls | Mode.MEM | size for cls in (InsnClass.LDX, InsnClass.ST, InsnClass.STX) for size in Size),
             *(InsnClass.LDX | Mode.MEMSX | size for size in (Size.B, Size.H, Size.W)),
             *(InsnClass.STX | Mode.ATOMIC | size for size in Size),

@@ -32,7 +32,7 @@ _NONE: Final[Mapping[int, str]] = MappingProxyType({})
 
 
 def disassemble(
-    program: bytes | Iterable[Insn],
+    program: bytes | bytearray | memoryview | Iterable[Insn],
     *,
     byteorder: ByteOrder = sys.byteorder,
     labels: Mapping[int, str] | None = None,
@@ -50,7 +50,7 @@ def disassemble(
     begin at, written as comments. `numbered` puts slot and opcode before each instruction, as the
     verifier does, and excludes labels.
     """
-    insns = decode(program, byteorder) if isinstance(program, bytes) else list(program)
+    insns = _insns(program, byteorder)
     if numbered and labels is not None:
         raise AssemblyError("numbered lines have no labels: give either labels or numbered=True")
     placed = {} if labels is None else _labels(insns, labels)
@@ -62,6 +62,12 @@ def disassemble(
 def text_at(insns: Sequence[Insn], index: int, names: Names | None = None) -> str:
     """Write the instruction at a slot; `names` holds what is known by name."""
     return _write(insns, index, names or Names(helper=helper_text))[0]
+
+
+def _insns(program: bytes | bytearray | memoryview | Iterable[Insn], byteorder: ByteOrder) -> list[Insn]:
+    if isinstance(program, bytes | bytearray | memoryview):
+        return decode(bytes(program), byteorder)
+    return list(program)
 
 
 @cache

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from bpflab.abi.insn import EXIT, GOTOL, GOTOX, JA, MAY_GOTO, InsnClass, JmpOp, Source
+from bpflab.abi.insn import COMPARISONS, EXIT, GOTOL, GOTOX, JA, MAY_GOTO, InsnClass, JmpOp, Source
 from bpflab.asm.insn import Insn
 from bpflab.asm.item import Pending, RefKind
 from bpflab.asm.operand import S32, Call, Reg, imm32, number, offset16, register
@@ -45,14 +45,11 @@ def _to(call: Call, insn: Insn, target: str | int) -> Insn | Pending:
     return Insn(insn.opcode, insn.dst, insn.src, offset16(call, target, "the target"), insn.imm)
 
 
-CONDITIONS: Final = frozenset(JmpOp) - {JmpOp.JA, JmpOp.CALL, JmpOp.EXIT, JmpOp.JCOND}
-"""The operations that compare two operands."""
-
 _OFF_JUMPS: Final = frozenset(
     {
         JA,
         MAY_GOTO,
-        *(cls | op | source for cls in (InsnClass.JMP, InsnClass.JMP32) for op in CONDITIONS for source in Source),
+        *(cls | op | source for cls in (InsnClass.JMP, InsnClass.JMP32) for op in COMPARISONS for source in Source),
     }
 )
 

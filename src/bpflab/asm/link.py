@@ -76,7 +76,8 @@ class _Linker:
         try:
             return (call(item.name),)
         except UnknownHelperError as error:
-            self.blame(index, item.name, f"no label of the program is called {item.name!r}. {error}")
+            why = f"no label of the program is called {item.name!r}. {error} A kernel function is `call kfunc[name]`."
+            self.blame(index, item.name, why)
 
     def func(self, index: int, item: Pending) -> tuple[Insn, ...]:
         distance = self.distance(index, item)
