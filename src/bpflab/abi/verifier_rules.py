@@ -19,6 +19,9 @@ ACQUIRING_HELPERS: Final = frozenset(
 ACQUIRING_MAPS: Final = frozenset({MapType.SOCKMAP, MapType.SOCKHASH})
 """Map types whose values, looked up by a program, must be released."""
 
+ALWAYS_FOUND: Final = frozenset({MapType.ARRAY, MapType.PERCPU_ARRAY})
+"""Map types where a constant index in bounds is known to find a value (can_elide_value_nullness, since 6.14)."""
+
 PACKET_LOAD_TYPES: Final = frozenset({ProgType.SOCKET_FILTER, ProgType.SCHED_CLS, ProgType.SCHED_ACT})
 """Program types that may use LD_ABS and LD_IND (may_access_skb)."""
 

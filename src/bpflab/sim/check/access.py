@@ -9,7 +9,7 @@ from bpflab.abi.flags import MapFlag
 from bpflab.abi.insn import STACK_SIZE
 from bpflab.abi.map_types import MapType
 from bpflab.sim.check.state import Spill
-from bpflab.sim.check.types import PACKETS, SOCKETS, Kind
+from bpflab.sim.check.types import SOCKETS, Kind
 from bpflab.sim.check.value import SCALAR, Value, constant, of_width
 
 if TYPE_CHECKING:
@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from bpflab.sim.check.state import State
 
 WORD_SIZE: Final = 8
+
+MAX_VARIABLE_OFFSET: Final = 1 << 29
+"""What is added to a pointer must be less (BPF_MAX_VAR_OFF)."""
 
 
 class Access(NamedTuple):
@@ -46,7 +49,6 @@ def access(checker: Checker, state: State, pointer: Value, wanted: Access) -> Va
     if pointer.nullable or pointer.kind not in _BY_KIND:
         checker.refuse(f"R{wanted.reg} invalid mem access '{pointer.type_name}'")
     _check_alignment(checker, pointer, wanted)
-    check_bounded(checker, pointer, wanted)
     return _BY_KIND[pointer.kind](checker, state, pointer, wanted)
 
 
@@ -62,20 +64,9 @@ def _note_kind(checker: Checker, state: State, pointer: Value) -> None:
         checker.plain.add(state.pc)
 
 
-def check_bounded(checker: Checker, pointer: Value, wanted: Access) -> None:
-    """Refuse a pointer that something without bounds was added to."""
-    if not pointer.unbounded or pointer.kind in PACKETS:
-        return
-    if pointer.kind is Kind.STACK:
-        verb = "write to" if wanted.write else "read from"
-        checker.refuse(f"invalid unbounded variable-offset {verb} stack R{wanted.reg}")
-    if pointer.kind is not Kind.CTX:
-        checker.refuse(f"R{wanted.reg} unbounded memory access, make sure to bounds check any such access")
-
-
 def _check_alignment(checker: Checker, pointer: Value, wanted: Access) -> None:
     strict = wanted.strict or checker.subject.strict_alignment or pointer.kind is Kind.STACK
-    if not strict or pointer.off is None or pointer.kind in {Kind.CTX, Kind.ANY}:
+    if not strict or pointer.varies or pointer.kind in {Kind.CTX, Kind.ANY}:
         return
     if (pointer.off + wanted.off) % wanted.size:
         word = {Kind.STACK: "stack ", Kind.PACKET: "packet ", Kind.MAP_VALUE: "value "}.get(pointer.kind, "")
@@ -99,7 +90,7 @@ def _context(checker: Checker, state: State, pointer: Value, wanted: Access) -> 
 
 def check_unmoved(checker: Checker, pointer: Value, reg: int) -> None:
     """Refuse a context pointer to which something was added."""
-    if pointer.off is None:
+    if pointer.varies:
         checker.refuse(f"variable {pointer.type_name} access var_off disallowed")
     if pointer.off < 0:
         checker.refuse(f"negative offset {pointer.type_name} ptr R{reg} off={pointer.off} disallowed")
@@ -108,28 +99,40 @@ def check_unmoved(checker: Checker, pointer: Value, reg: int) -> None:
 
 
 def _stack(checker: Checker, state: State, pointer: Value, wanted: Access) -> Value:
-    if pointer.off is None:
-        if wanted.write:
-            state.frames[pointer.frame].spills.clear()
-        return SCALAR
-    off = pointer.off + wanted.off
-    check_stack(checker, state, pointer, off, wanted)
-    frame = state.frames[pointer.frame]
+    check_stack(checker, state, pointer, wanted)
+    frame, off = state.frames[pointer.frame], pointer.off + wanted.off
     if wanted.stored is None:
-        return _filled(checker, frame.spills, off, wanted.size)
+        return SCALAR if pointer.varies else _filled(checker, frame.spills, off, wanted.size)
     _check_spill(checker, state, pointer, wanted)
-    frame.forget(off, off + wanted.size)
-    frame.spills[off] = Spill(wanted.size, wanted.stored)
+    forget_stack(state, pointer, wanted)
+    if not pointer.varies:
+        frame.spills[off] = Spill(wanted.size, wanted.stored)
     return SCALAR
 
 
-def check_stack(checker: Checker, state: State, pointer: Value, off: int, wanted: Access) -> None:
+def check_stack(checker: Checker, state: State, pointer: Value, wanted: Access) -> None:
     """Refuse an access outside the 512 bytes below r10."""
-    if not -STACK_SIZE <= off < 0 or off + wanted.size > 0:
-        verb = "write to" if wanted.write else "read from"
-        errno = Errno.EINVAL if -STACK_SIZE <= off < 0 else Errno.EACCES
-        checker.refuse(f"invalid {verb} stack R{wanted.reg} off={off} size={wanted.size}", errno)
-    checker.uses_stack(state, pointer.frame, off)
+    if pointer.vague:
+        return
+    verb, reg, size = "write to" if wanted.write else "read from", wanted.reg, wanted.size
+    if pointer.high >= MAX_VARIABLE_OFFSET or pointer.low <= -MAX_VARIABLE_OFFSET:
+        checker.refuse(f"invalid unbounded variable-offset {verb} stack R{reg}")
+    off = pointer.off + wanted.off
+    least, greatest = off + pointer.low, off + pointer.high + size
+    if not -STACK_SIZE <= least < 0 or greatest > 0:
+        kind = f"variable-offset {verb} stack R{reg} var_off" if pointer.varies else f"{verb} stack R{reg}"
+        errno = Errno.EINVAL if -STACK_SIZE <= least < 0 else Errno.EACCES
+        checker.refuse(f"invalid {kind} off={off} size={size}", errno)
+    checker.uses_stack(state, pointer.frame, least)
+
+
+def forget_stack(state: State, pointer: Value, wanted: Access) -> None:
+    """Note that stack was overwritten, all that the pointer may point to."""
+    frame, off = state.frames[pointer.frame], pointer.off + wanted.off
+    if pointer.vague:
+        frame.spills.clear()
+    else:
+        frame.forget(off + pointer.low, off + pointer.high + wanted.size)
 
 
 def _check_spill(checker: Checker, state: State, pointer: Value, wanted: Access) -> None:
@@ -160,23 +163,36 @@ def _map_value(checker: Checker, _state: State, pointer: Value, wanted: Access) 
     if facts is None:
         return of_width(wanted.size)
     forbidden = MapFlag.RDONLY_PROG if wanted.write else MapFlag.WRONLY_PROG
-    off = None if pointer.off is None else pointer.off + wanted.off
+    off = pointer.off + wanted.off
     if facts.flags & forbidden:
         verb = "write into" if wanted.write else "read from"
         checker.refuse(f"{verb} map forbidden, value_size={facts.value_size} off={off} size={wanted.size}")
-    if off is None:
+    text = f"invalid access to map value, value_size={facts.value_size}"
+    check_region(checker, pointer, facts.value_size, wanted, text)
+    if pointer.varies:
         return of_width(wanted.size)
-    check_bounds(checker, facts.value_size, off, wanted, f"invalid access to map value, value_size={facts.value_size}")
     known = facts.frozen[off : off + wanted.size] if facts.type is MapType.ARRAY and facts.max_entries == 1 else b""
     return constant(int.from_bytes(known, checker.subject.byteorder)) if known else of_width(wanted.size)
 
 
-def check_bounds(checker: Checker, whole: int, off: int, wanted: Access, text: str) -> None:
-    """Refuse an access outside memory of a known size."""
+def check_region(checker: Checker, pointer: Value, whole: int, wanted: Access, text: str) -> None:
+    """Refuse an access outside memory of a known size; `text` begins the kernel's sentence."""
+    off, reg = pointer.off + wanted.off, wanted.reg
+    if pointer.vague:
+        if off + pointer.low + wanted.size > whole:  # then no value is fine
+            _check_inside(checker, off + pointer.low, whole, wanted, f"{text} off={{}} size={{}}\nR{reg} min value")
+        return
+    if pointer.low < 0 and off + pointer.low < 0:
+        checker.refuse(f"R{reg} min value is negative, either use unsigned index or do a if (index >=0) check.")
+    _check_inside(checker, off + pointer.low, whole, wanted, f"{text} off={{}} size={{}}\nR{reg} min value")
+    if pointer.high >= MAX_VARIABLE_OFFSET:
+        checker.refuse(f"R{reg} unbounded memory access, make sure to bounds check any such access")
+    _check_inside(checker, off + pointer.high, whole, wanted, f"{text} off={{}} size={{}}\nR{reg} max value")
+
+
+def _check_inside(checker: Checker, off: int, whole: int, wanted: Access, text: str) -> None:
     if off < 0 or off + wanted.size > whole:
-        checker.refuse(
-            f"{text} off={off} size={wanted.size}\nR{wanted.reg} min value is outside of the allowed memory range"
-        )
+        checker.refuse(f"{text.format(off, wanted.size)} is outside of the allowed memory range")
 
 
 def _map_key(checker: Checker, _state: State, _pointer: Value, wanted: Access) -> Value:
@@ -186,9 +202,9 @@ def _map_key(checker: Checker, _state: State, _pointer: Value, wanted: Access) -
 
 
 def _memory(checker: Checker, _state: State, pointer: Value, wanted: Access) -> Value:
-    if pointer.off is not None and pointer.size:
-        off = pointer.off + wanted.off
-        check_bounds(checker, pointer.size, off, wanted, f"invalid access to memory, mem_size={pointer.size}")
+    if pointer.size:
+        text = f"invalid access to memory, mem_size={pointer.size}"
+        check_region(checker, pointer, pointer.size, wanted, text)
     return of_width(wanted.size)
 
 
@@ -201,7 +217,7 @@ def _packet(checker: Checker, _state: State, pointer: Value, wanted: Access) -> 
 
 def check_packet(checker: Checker, pointer: Value, wanted: Access) -> None:
     """Refuse bytes of the packet that no comparison with its end has shown to be there."""
-    off = (pointer.off or 0) + wanted.off
+    off = pointer.off + wanted.off
     if off < 0 or off + wanted.size > pointer.range:
         checker.refuse(
             f"invalid access to packet, off={off} size={wanted.size}, "

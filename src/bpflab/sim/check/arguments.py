@@ -77,6 +77,7 @@ class Call:
     size: int = 0
     released: int = 0
     function: int | None = None
+    key: int | None = None
     memory: dict[str, tuple[int, Value, bool]] = field(default_factory=dict)
 
 
@@ -131,6 +132,19 @@ def _map_memory(checker: Checker, state: State, call: Call, reg: int, argument: 
     if not size:
         checker.refuse("invalid zero-sized read")
     check_memory(checker, state, reg, state.regs[reg], size, write=argument.kind in _WRITTEN)
+    if argument.kind is ArgumentKind.MAP_KEY:
+        call.key = _constant_key(state, state.regs[reg], size)
+
+
+def _constant_key(state: State, pointer: Value, size: int) -> int | None:
+    """Give a key on the stack that is known, as the kernel knows it (get_constant_map_key)."""
+    if pointer.kind is not Kind.STACK or pointer.varies:
+        return None
+    spill = state.frames[pointer.frame].spills.get(pointer.off)
+    if spill is None or spill.size != size:
+        return None
+    number = spill.value.constant
+    return number if number == 0 or pointer.off % access.WORD_SIZE == 0 else None
 
 
 def _memory(checker: Checker, state: State, call: Call, reg: int, argument: Argument) -> None:
@@ -167,7 +181,7 @@ def _alloc_size(checker: Checker, state: State, call: Call, reg: int, _argument:
 
 def _callback(_checker: Checker, state: State, call: Call, reg: int, _argument: Argument) -> None:
     if state.regs[reg].kind is Kind.FUNC:
-        call.function = state.regs[reg].low
+        call.function = state.regs[reg].off
 
 
 _CHECKS: Final[dict[ArgumentKind, Callable[[Checker, State, Call, int, Argument], None]]] = {
@@ -185,33 +199,26 @@ _CHECKS: Final[dict[ArgumentKind, Callable[[Checker, State, Call, int, Argument]
 def check_memory(checker: Checker, state: State, reg: int, pointer: Value, size: int, *, write: bool) -> None:
     """Check that a helper may read or write `size` bytes at a pointer."""
     wanted = Access(reg, 0, size, SCALAR if write else None)
-    access.check_bounded(checker, pointer, wanted)
     if pointer.kind in PACKETS:
         access.check_packet(checker, pointer, wanted)
     elif pointer.kind is Kind.STACK:
         _stack_memory(checker, state, pointer, wanted)
     elif pointer.kind is Kind.MAP_VALUE and pointer.map is not None:
         _value_memory(checker, pointer, pointer.map, wanted)
-    elif pointer.size and pointer.off is not None:
+    elif pointer.size:
         text = f"invalid access to memory, mem_size={pointer.size}"
-        access.check_bounds(checker, pointer.size, pointer.off, wanted, text)
+        access.check_region(checker, pointer, pointer.size, wanted, text)
 
 
 def _stack_memory(checker: Checker, state: State, pointer: Value, wanted: Access) -> None:
-    spills = state.frames[pointer.frame]
-    if pointer.off is None:
-        if wanted.write:
-            spills.spills.clear()
-        return
-    access.check_stack(checker, state, pointer, pointer.off, wanted)
+    access.check_stack(checker, state, pointer, wanted)
     if wanted.write:
-        spills.forget(pointer.off, pointer.off + wanted.size)
+        access.forget_stack(state, pointer, wanted)
 
 
 def _value_memory(checker: Checker, pointer: Value, facts: MapFacts, wanted: Access) -> None:
     if facts.flags & (MapFlag.RDONLY_PROG if wanted.write else MapFlag.WRONLY_PROG):
         verb = "write into" if wanted.write else "read from"
-        checker.refuse(f"{verb} map forbidden, value_size={facts.value_size} off={pointer.off or 0} size={wanted.size}")
-    if pointer.off is not None:
-        text = f"invalid access to map value, value_size={facts.value_size}"
-        access.check_bounds(checker, facts.value_size, pointer.off, wanted, text)
+        checker.refuse(f"{verb} map forbidden, value_size={facts.value_size} off={pointer.off} size={wanted.size}")
+    text = f"invalid access to map value, value_size={facts.value_size}"
+    access.check_region(checker, pointer, facts.value_size, wanted, text)

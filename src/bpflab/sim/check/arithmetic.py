@@ -10,17 +10,14 @@ from typing import TYPE_CHECKING, Final
 from bpflab.abi.errno import Errno
 from bpflab.abi.insn import ADDR_SPACE_CAST_OFF, AluOp, InsnClass, Source
 from bpflab.sim.check import bounds
+from bpflab.sim.check.access import MAX_VARIABLE_OFFSET
 from bpflab.sim.check.types import PACKETS, Kind
-from bpflab.sim.check.value import ANY, SCALAR, WORD, Value, bounded, constant, signed
+from bpflab.sim.check.value import ANY, SCALAR, SIGN, WORD, Value, bounded, constant, signed, signed_bounds
 
 if TYPE_CHECKING:
     from bpflab.asm.insn import Insn
     from bpflab.sim.check.checker import Checker
     from bpflab.sim.check.state import State
-
-MAX_PACKET_OFFSET: Final = 0xFFFF
-MAX_VARIABLE_OFFSET: Final = 1 << 29
-"""Bounds of what may be added to a pointer that is then used (MAX_PACKET_OFF, BPF_MAX_VAR_OFF)."""
 
 SIGNS: Final = {
     AluOp.ADD: "+=",
@@ -170,6 +167,7 @@ def _moved_pointer(
             return SCALAR
         checker.refuse(f"R{insn.dst} 32-bit pointer arithmetic prohibited")
     _check_may_move(checker, insn, operation, pointer, by)
+    _check_sane(checker, pointer, by)
     if operation is AluOp.SUB:
         _check_subtraction(checker, insn, pointer, reversed_=reversed_)
     elif operation is not AluOp.ADD:
@@ -194,13 +192,27 @@ def _check_subtraction(checker: Checker, insn: Insn, pointer: Value, *, reversed
         checker.refuse(f"R{insn.dst} subtraction from stack pointer prohibited")
 
 
+def _check_sane(checker: Checker, pointer: Value, by: Value) -> None:
+    """Refuse to add what lies out of all bounds (check_reg_sane_offset)."""
+    least, kind = signed_bounds(by)[0], pointer.type_name
+    if by.vague:
+        return
+    if by.constant is not None and abs(least) >= MAX_VARIABLE_OFFSET:
+        checker.refuse(f"math between {kind} pointer and {least} is not allowed", Errno.EINVAL)
+    if least == -SIGN:
+        text = f"math between {kind} pointer and register with unbounded min value is not allowed"
+        checker.refuse(text, Errno.EINVAL)
+    if abs(least) >= MAX_VARIABLE_OFFSET:
+        checker.refuse(f"value {least} makes {kind} pointer be out of bounds", Errno.EINVAL)
+
+
 def _shifted(checker: Checker, pointer: Value, by: Value, sign: int) -> Value:
     """Add to a pointer. A packet pointer that moved by an unknown amount must be checked anew."""
     number = by.constant
     if number is not None:
-        return pointer if pointer.off is None else pointer._replace(off=pointer.off + sign * signed(number))
-    if pointer.kind in PACKETS:
-        far = by.high > MAX_PACKET_OFFSET and not by.vague
-        return pointer._replace(id=checker.new_id(), range=0, unbounded=pointer.unbounded or far)
-    far = by.high >= MAX_VARIABLE_OFFSET and not by.vague
-    return pointer._replace(off=None, unbounded=pointer.unbounded or far)
+        return pointer._replace(off=pointer.off + sign * signed(number))
+    ends = [sign * end for end in signed_bounds(by)]
+    moved = pointer._replace(
+        low=pointer.low + min(ends), high=pointer.high + max(ends), vague=pointer.vague or by.vague
+    )
+    return moved._replace(id=checker.new_id(), range=0) if pointer.kind in PACKETS else moved

@@ -19,20 +19,32 @@ if TYPE_CHECKING:
 HALF: Final = (1 << 32) - 1
 Interval = tuple[int, int]
 _ALL: Final[Interval] = (0, WORD)
+_UNKNOWN: Final = frozenset({AluOp.DIV, AluOp.MOD})
+"""Operations of whose results Linux 6.18 knows nothing, constant operands or not."""
+
+_EXACT: Final = frozenset({AluOp.ADD, AluOp.AND, AluOp.RSH})
 _SHIFTS: Final = frozenset({AluOp.LSH, AluOp.RSH, AluOp.ARSH})
 
 
 def arithmetic(op: AluOp, a: Value, b: Value, bits: int, *, is_signed: bool = False) -> Value:
-    """Apply an operation to two scalars, as ALU64 or (32 bits) ALU does; not constant, it is vague."""
+    """Apply an operation to two scalars, as ALU64 or (32 bits) ALU does; mostly the result is vague."""
     mask = WORD if bits == 64 else HALF
     first, second = _cut(a, mask), _cut(b, bits - 1 if op in _SHIFTS else mask)
-    if first[0] == first[1] and second[0] == second[1]:
+    if first[0] == first[1] and second[0] == second[1] and op not in _UNKNOWN:
         operation = (SIGNED if is_signed else OPERATIONS)[bits][op]
         return constant(operation(first[0], second[0]) & mask)
     rule = None if is_signed else _RULES.get(op)
     low, high = rule(first, second) if rule else _ALL
+    exact = op in _EXACT and not (a.vague or b.vague) and 0 <= low <= high <= mask and _is_exact(op, first, second)
     found = bounded(0, mask) if high > mask or low < 0 else bounded(low, high)
-    return found._replace(vague=True)
+    return found if exact else found._replace(vague=True)
+
+
+def _is_exact(op: AluOp, a: Interval, b: Interval) -> bool:
+    """Whether the kernel, which also knows single bits, finds the same bounds for exact operands."""
+    if op is AluOp.ADD:
+        return a[1] + b[1] <= WORD
+    return b[0] == b[1] and (op is AluOp.RSH or (a[0] == 0 and not b[0] & (b[0] + 1)))
 
 
 def cut(value: Value, bits: int) -> Value:
@@ -84,14 +96,6 @@ def _arsh(a: Interval, b: Interval) -> Interval:
     return _rsh(a, b) if a[1] < 1 << 31 else _ALL
 
 
-def _div(a: Interval, b: Interval) -> Interval:
-    return (a[0] // b[1], a[1] // b[0]) if b[0] else (0, a[1])
-
-
-def _mod(a: Interval, b: Interval) -> Interval:
-    return (0, min(a[1], b[1] - 1)) if b[0] else (0, a[1])
-
-
 def _filled(number: int) -> int:
     return (1 << number.bit_length()) - 1
 
@@ -100,8 +104,6 @@ _RULES: Final[dict[AluOp, Callable[[Interval, Interval], Interval]]] = {
     AluOp.ADD: _add,
     AluOp.SUB: _sub,
     AluOp.MUL: _mul,
-    AluOp.DIV: _div,
-    AluOp.MOD: _mod,
     AluOp.AND: _and,
     AluOp.OR: _or,
     AluOp.XOR: _xor,
@@ -142,10 +144,12 @@ def narrowed(op: JmpOp, a: Value, b: Value, bits: int, *, holds: bool) -> tuple[
     if a.low == a.high and b.low == b.high:
         mask = WORD if bits == 64 else HALF
         return (a, b) if CONDITIONS[bits][op](a.low & mask, b.low & mask) is holds else None
-    if bits == 32 and max(a.high, b.high) > (HALF if op not in _UNSIGNED else HALF >> 1):
-        return vague(a), vague(b)  # the upper halves do not take part
     if op is JmpOp.JSET:
         return _bits_tested(a, b, holds=holds)
+    if bits == 32 and max(a.high, b.high) > (HALF if op not in _UNSIGNED else HALF >> 1):
+        # The upper halves do not take part: the outcome may be known, the whole registers are not.
+        possible = narrowed(op, cut(a, 32), cut(b, 32), 64, holds=holds) if op not in _UNSIGNED else True
+        return (vague(a), vague(b)) if possible else None
     condition = op if holds else OPPOSITE[op]
     return _signed(condition, a, b) if condition in _UNSIGNED else _compared(condition, a, b)
 
@@ -153,7 +157,8 @@ def narrowed(op: JmpOp, a: Value, b: Value, bits: int, *, holds: bool) -> tuple[
 def _bits_tested(a: Value, b: Value, *, holds: bool) -> tuple[Value, Value] | None:
     if not holds:
         return vague(a), vague(b)
-    return None if a.high == 0 or b.high == 0 else (a._replace(low=max(a.low, 1)), b)
+    common = _filled(a.high) & (b.low if b.low == b.high else _filled(b.high))
+    return (vague(a._replace(low=max(a.low, 1))), b) if common else None
 
 
 def _signed(condition: JmpOp, a: Value, b: Value) -> tuple[Value, Value] | None:

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from bpflab.sim.check.checker import Checker
     from bpflab.sim.check.state import State
 
+MAX_PACKET_OFFSET: Final = 0xFFFF
+"""A packet pointer that may be further away than this teaches nothing (MAX_PACKET_OFF)."""
+
 _EQUALITY: Final = frozenset({JmpOp.JEQ, JmpOp.JNE})
 _MIRRORED: Final = {
     JmpOp.JGT: JmpOp.JLT,
@@ -74,13 +77,19 @@ def _learn(state: State, insn: Insn, first: Value, second: Value, *, holds: bool
         if found is not None:
             _narrow(state, insn.dst, found[0])
             if insn.opcode & Source.X:
-                _narrow(state, insn.src, found[1])
+                _narrow(state, insn.src, _both(*found) if insn.src == insn.dst else found[1])
         return found is not None
     if bits == 64 and op in _EQUALITY and second.constant == 0 and first.is_pointer:
         return _learn_null(state, first, is_null=(op is JmpOp.JEQ) is holds)
     if bits == 64 and insn.opcode & Source.X:
         _learn_range(state, op, first, second, holds=holds)
     return True
+
+
+def _both(first: Value, second: Value) -> Value:
+    """Join what was learnt of a register that is compared with itself, as the kernel does."""
+    low, high = max(first.low, second.low), min(first.high, second.high)
+    return first._replace(low=low, high=high) if low <= high else first
 
 
 def _narrow(state: State, reg: int, value: Value) -> None:
@@ -108,7 +117,9 @@ def _learn_range(state: State, op: JmpOp, first: Value, second: Value, *, holds:
     """Learn from `pointer < end` and its like how many bytes of the packet are there."""
     if _ENDS.get(second.kind) is first.kind and first.kind is not second.kind and op in _MIRRORED:
         first, second, op = second, first, _MIRRORED[op]
-    if _ENDS.get(first.kind) is not second.kind or op not in _MIRRORED or first.off is None or first.unbounded:
+    if _ENDS.get(first.kind) is not second.kind or op not in _MIRRORED:
+        return
+    if not first.vague and first.off + first.high > MAX_PACKET_OFFSET:
         return
     true = op if holds else bounds.OPPOSITE[op]
     if true not in {JmpOp.JLT, JmpOp.JLE}:

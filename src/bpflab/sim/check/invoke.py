@@ -9,7 +9,7 @@ from bpflab.abi.flags import MapFlag
 from bpflab.abi.helpers import ArgumentKind, ReturnKind
 from bpflab.abi.insn import MAX_CALL_FRAMES, CallSource
 from bpflab.abi.map_types import MapType
-from bpflab.abi.verifier_rules import ACQUIRING_HELPERS, ACQUIRING_MAPS, HELPERS_OF_MAP, MAPS_OF_HELPER
+from bpflab.abi.verifier_rules import ACQUIRING_HELPERS, ACQUIRING_MAPS, ALWAYS_FOUND, HELPERS_OF_MAP, MAPS_OF_HELPER
 from bpflab.sim.check.arguments import Call, check_arguments
 from bpflab.sim.check.state import Frame, Reference
 from bpflab.sim.check.types import Kind
@@ -187,12 +187,20 @@ def _result(checker: Checker, state: State, made: Call) -> Value | None:
     if returns.kind is ReturnKind.INTEGER:
         return SCALAR
     value = _pointer_result(made)
-    if returns.or_null:
+    if returns.or_null and not _is_there(made):
         value = value._replace(nullable=True, id=checker.new_id())
     if _acquires(made):
         value = value._replace(reference=checker.new_id())
         state.references += (Reference(value.reference, state.pc),)
     return value
+
+
+def _is_there(made: Call) -> bool:
+    """Whether the kernel knows that a lookup finds something: a constant index within an array."""
+    facts = made.map
+    if facts is None or made.key is None or made.helper.name != "map_lookup_elem":
+        return False
+    return facts.type in ALWAYS_FOUND and made.key < facts.max_entries
 
 
 def _pointer_result(made: Call) -> Value:

@@ -154,7 +154,9 @@ def covers(old: Value, new: Value) -> bool:
         return True
     if old.kind is not new.kind or old.nullable < new.nullable or bool(old.reference) != bool(new.reference):
         return False
+    if not (old.low <= new.low and new.high <= old.high and old.vague <= new.vague):
+        return False
     if old.kind is Kind.SCALAR:
-        return old.low <= new.low and new.high <= old.high and old.vague <= new.vague
+        return True
     same = old.map is new.map and old.size <= new.size and old.frame == new.frame
-    return same and old.off == new.off and old.range <= new.range and old.unbounded >= new.unbounded
+    return same and old.off == new.off and old.range <= new.range

@@ -73,8 +73,9 @@ class Subject:
     `context` is the hook's rule for its context, `helper_allowed` its rule for helpers by id; what
     those take and give stands in `helpers`. `maps` gives the map that the wide load at a slot names,
     `names` the functions' names by first slot, `globals` the functions that are checked on their
-    own: by first slot, the registers that hold the context. `return_range` are the least and greatest r0 that the hook takes, None for any.
-    `packet_writable`: stores to the packet are allowed. `func_info`: it came with BTF for its functions.
+    own: by first slot, the registers that hold the context. `return_range` are the least and greatest
+    r0 that the hook takes, None for any. `packet_writable`: stores to the packet are allowed.
+    `func_info`: it came with BTF for its functions.
     """
 
     insns: tuple[Insn, ...]

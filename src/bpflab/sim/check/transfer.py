@@ -122,16 +122,15 @@ def wide_or_packet(checker: Checker, state: State, insn: Insn) -> int:
 
 def _immediate(checker: Checker, state: State, insn: Insn) -> Value:
     reference = checker.subject.maps.get(state.pc)
-    if reference is not None and reference.offset is None:
-        return Value(Kind.MAP_PTR, map=reference.map)
     if reference is not None:
-        return Value(Kind.MAP_VALUE, off=reference.offset, map=reference.map)
+        kind = Kind.MAP_PTR if reference.offset is None else Kind.MAP_VALUE
+        return Value(kind, off=reference.offset or 0, map=reference.map)
     if insn.src == WideSource.IMM:
         return constant(imm64(insn, checker.subject.insns[state.pc + 1]))
-    if insn.src == WideSource.FUNC and not checker.subject.func_info:
-        checker.refuse("missing btf func_info", Errno.EINVAL)
     if insn.src == WideSource.FUNC:
-        return Value(Kind.FUNC, low=state.pc + 1 + insn.imm, high=0)
+        if not checker.subject.func_info:
+            checker.refuse("missing btf func_info", Errno.EINVAL)
+        return Value(Kind.FUNC, off=state.pc + 1 + insn.imm)
     return ANY
 
 

@@ -16,18 +16,18 @@ SIGN: Final = 1 << 63
 class Value(NamedTuple):
     """The content of a register.
 
-    `low` and `high` bound a scalar, as unsigned numbers. `off` is a pointer's constant offset, None if
-    it is not constant. `id` is shared by copies: what a null check or packet check of one says holds
-    for all. `range` is how many bytes of a packet pointer are known to be in the packet. `size` is
-    that of memory (MEM), `frame` the function whose stack is pointed to, `reference` what must be
-    released. `vague`: the kernel may know the scalar's bounds better, so nothing is refused for them.
-    `unbounded`: something without a useful bound was added to the pointer.
+    `low` and `high` bound a scalar, as unsigned numbers. A pointer's offset is `off` (for a function:
+    its slot) plus a part that varies between `low` and `high`, both 0 if none does. `id` is shared by
+    copies: what a null check or packet check of one says holds for all. `range` is how many bytes of
+    a packet pointer are known to be in the packet. `size` is that of memory (MEM), `frame` the
+    function whose stack is pointed to, `reference` what must be released. `vague`: the kernel may
+    know better bounds, so nothing is refused for these.
     """
 
     kind: Kind
     low: int = 0
-    high: int = WORD
-    off: int | None = 0
+    high: int = 0
+    off: int = 0
     id: int = 0
     nullable: bool = False
     range: int = 0
@@ -36,12 +36,16 @@ class Value(NamedTuple):
     frame: int = 0
     reference: int = 0
     vague: bool = False
-    unbounded: bool = False
 
     @property
     def constant(self) -> int | None:
         """The number, if this is a scalar with one possible value."""
         return self.low if self.kind is Kind.SCALAR and self.low == self.high else None
+
+    @property
+    def varies(self) -> bool:
+        """Whether a pointer's offset is not constant."""
+        return bool(self.low or self.high)
 
     @property
     def is_pointer(self) -> bool:
@@ -59,12 +63,12 @@ class Value(NamedTuple):
         if self.kind is Kind.SCALAR:
             return _scalar_text(self)
         if self.kind is Kind.STACK:
-            return "fp(var_off)" if self.off is None else f"fp{self.off}"
+            return f"fp(off={self.off},{self.low}..{self.high})" if self.varies else f"fp{self.off}"
         return f"{self.type_name}({','.join(_details(self))})"
 
 
 UNSET: Final = Value(Kind.UNSET)
-SCALAR: Final = Value(Kind.SCALAR)
+SCALAR: Final = Value(Kind.SCALAR, 0, WORD)
 ANY: Final = Value(Kind.ANY)
 
 
@@ -106,10 +110,10 @@ def _details(value: Value) -> list[str]:
     parts = []
     if value.nullable or (value.kind is Kind.PACKET and value.id):
         parts.append(f"id={value.id}")
-    if value.off is None:
-        parts.append("var_off")
-    elif value.off:
+    if value.off:
         parts.append(f"off={value.off}")
+    if value.varies:
+        parts.append(f"{value.low}..{value.high}")
     if value.range:
         parts.append(f"r={value.range}")
     if value.map is not None:
