@@ -17,6 +17,7 @@ from bpflab.backend.select import kernel_refusal
 from bpflab.events.source import Batch
 from bpflab.lab import Lab
 from bpflab.sim.backend import SimBackend
+from bpflab.sim.helpers import find_helper
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -203,8 +204,13 @@ def list_map() -> EventsMap:
 
 @pytest.fixture(params=["kernel", "sim"])
 def lab(request: pytest.FixtureRequest) -> Iterator[Lab]:
+    """A Lab on each kernel, for programs that call the helpers in HELPERS of the test's module."""
     if request.param == "kernel" and (refusal := kernel_refusal()):
         pytest.skip(refusal)
+    if request.param == "sim":
+        for name in request.module.HELPERS:
+            if find_helper(name) is None:
+                pytest.skip(f"The simulated kernel has no helper {name} yet.")
     with Lab(request.param) as lab:
         yield lab
 

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from bpflab.maps.base import Map
     from bpflab.programs.program import Program
 
+HELPERS = ("perf_event_output",)
 PACKET = bytes(64)
 CONTROL_SIZE = 8192
 

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from bpflab.maps.base import Map
     from bpflab.programs.program import Program
 
+HELPERS = ("ringbuf_output", "ringbuf_reserve", "ringbuf_discard")
 PACKET = bytes(64)
 CONTROL_SIZE = 8192
 

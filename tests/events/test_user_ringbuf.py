@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from bpflab.programs.program import Program
 
 SIZE = 4096
+HELPERS = ("user_ringbuf_drain", "dynptr_read", "ringbuf_output")
 PACKET = bytes(64)
 
 # Every record begins with its own length as u16. What is drained goes through `scratch` into `echo`.
