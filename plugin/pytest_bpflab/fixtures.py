@@ -31,7 +31,6 @@ def bpf(request: pytest.FixtureRequest, bpf_backend: str) -> Iterator[Lab]:
     """
     from pytest_bpflab.lab import lab_of_test
 
-    request.node.user_properties.append((PARAMETER, bpf_backend))
     with lab_of_test(request.node, bpf_backend) as lab:
         yield lab
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 import pytest
 
-from pytest_bpflab.backends import backend_of, shared_backend
+from pytest_bpflab.backends import PARAMETER, backend_of, shared_backend
 from pytest_bpflab.options import SETTINGS
 
 if TYPE_CHECKING:
@@ -24,8 +24,14 @@ _PROBES: Final = pytest.StashKey["dict[str, Probe]"]()
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    """Skip a test that needs what its backend does not have; fail it under `--bpf-strict`."""
-    for mark in item.iter_markers("bpf"):
+    """Skip a test that needs what its backend does not have; fail it under `--bpf-strict`.
+
+    The backend of a test that asks for one, by fixture or marker, becomes a property of its report.
+    """
+    marks = list(item.iter_markers("bpf"))
+    if marks or PARAMETER in getattr(item, "fixturenames", ()):
+        item.user_properties.append((PARAMETER, backend_of(item)))
+    for mark in marks:
         check_marker(mark)
         missing = next(_missing(item, mark), None)
         if missing is None:

@@ -33,6 +33,22 @@ def test_the_summary_counts_the_same_over_several_workers(suite: pytest.Pytester
     result.stdout.fnmatch_lines(["bpf: 2 tests ran on the kernel (Linux *)"])
 
 
+def test_a_fixture_that_opens_its_own_lab_by_the_backends_name_counts(suite: pytest.Pytester) -> None:
+    suite.makepyfile("""
+        import pytest
+        from bpflab import Lab
+
+        @pytest.fixture(scope="module")
+        def lab(bpf_backend):
+            with Lab(bpf_backend) as lab:
+                yield lab
+
+        def test_one(lab): pass
+        def test_two(lab): pass
+    """)
+    suite.runpytest_inprocess("--bpf=kernel").stdout.fnmatch_lines(["bpf: 2 tests ran on the kernel *"])
+
+
 def test_the_backend_is_a_property_in_junit_xml(suite: pytest.Pytester) -> None:
     suite.makepyfile("def test_one(bpf): pass")
     suite.runpytest_inprocess("--bpf=kernel", "--junit-xml=junit.xml")
