@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-import ctypes
 import platform
 
 from bpflab.abi.commands import Command
+from bpflab.abi.prog_types import ProgType
+from bpflab.backend.attr import Attr
 from bpflab.backend.base import Backend
 from bpflab.errors import ArgumentError, NotSupportedError
 
 NAMES = ("kernel", "sim", "auto")
 EPERM = 1
 ENOSYS = 38
+INVALID = bytes(8)
+"""An instruction that does not exist."""
 
 
 def open_backend(wanted: str | Backend) -> Backend:
@@ -33,11 +36,14 @@ def kernel_refusal() -> str | None:
         backend = _kernel()
     except NotSupportedError as error:
         return str(error)
-    attr = ctypes.create_string_buffer(16)
-    if backend.bpf(Command.MAP_GET_NEXT_ID, ctypes.c_void_p(ctypes.addressof(attr)), 12) >= 0:
+    attr = Attr(Command.PROG_LOAD, {"prog_type": ProgType.XDP, "insns": INVALID, "insn_cnt": 1, "license": b"GPL\0"})
+    # A program that no verifier takes: who may load one is told of the instruction (EINVAL), others get no further.
+    fd = backend.bpf(Command.PROG_LOAD, attr.pointer, attr.size)
+    if fd >= 0:
+        backend.close(fd)
         return None
     reasons = {
-        EPERM: "bpf(2) is not permitted: it needs CAP_BPF or CAP_SYS_ADMIN (run as root).",
+        EPERM: "bpf(2) is not permitted: network programs need CAP_BPF and CAP_NET_ADMIN (run as root).",
         ENOSYS: f"This kernel ({platform.release()}) or emulator has no bpf(2).",
     }
     return reasons.get(backend.errno())
