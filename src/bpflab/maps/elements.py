@@ -31,6 +31,7 @@ V = TypeVar("V")
 D = TypeVar("D")
 
 TRANSIENT: Final = frozenset({Errno.EINTR, Errno.EAGAIN, Errno.EBUSY})
+ENOENT: Final = int(Errno.ENOENT)
 _MISSING: Final[Any] = object()
 
 
@@ -85,21 +86,24 @@ class LookupMap(ElementMap[K, V]):
         self._give(slot)
         return value
 
-    def lookup(self, key: K, *, flags: int = UpdateFlag.ANY) -> V | None:
+    def lookup(self, key: K, *, flags: int = 0) -> V | None:
         """Return the key's value, or None when the map has no such key; `flags` may be LOCK."""
-        slot = self._take()
+        try:
+            slot = self._pop()
+        except IndexError:
+            slot = self._new_slot()
         try:
             slot.key[0] = key
         except UNFIT as reason:
             raise self._unfit("key", self.shape.key, key, reason) from None
         if flags:
             slot.attr["flags"] = flags
-        errno = self._settle(slot.lookup) if slot.lookup() < 0 else 0
+        errno = 0 if slot.lookup() >= 0 else self._settle(slot.lookup)
         value: V | None = None if errno else slot.value[0]
         if flags:
             slot.attr["flags"] = 0
         self._give(slot)
-        if errno not in {0, Errno.ENOENT}:
+        if errno and errno != ENOENT:
             raise self.error(Command.MAP_LOOKUP_ELEM, errno, key)
         return value
 
@@ -140,8 +144,8 @@ class UpdateMap(ElementMap[K, V]):
     @overload
     def update(self, entries: Mapping[K, V] | Iterable[tuple[K, V]], /) -> None: ...
     @overload
-    def update(self, key: K, value: V, *, flags: int = UpdateFlag.ANY) -> bool: ...
-    def update(self, key: Any, value: Any = _MISSING, *, flags: int = UpdateFlag.ANY) -> bool | None:
+    def update(self, key: K, value: V, *, flags: int = 0) -> bool: ...
+    def update(self, key: Any, value: Any = _MISSING, *, flags: int = 0) -> bool | None:
         """Write one element, or with a single argument all entries of a mapping or iterable of pairs.
 
         With `flags` NOEXIST, False means that the key was there and kept its value; with EXIST, that it is not there.
@@ -159,7 +163,10 @@ class UpdateMap(ElementMap[K, V]):
             self[key] = value
 
     def _update_one(self, key: K, value: V, flags: int) -> bool:
-        slot = self._take()
+        try:
+            slot = self._pop()
+        except IndexError:
+            slot = self._new_slot()
         try:
             slot.key[0] = key
         except UNFIT as reason:
@@ -192,14 +199,17 @@ class DeleteMap(ElementMap[K, V]):
 
     def delete(self, key: K) -> bool:
         """Delete an element; False when the map has no such key."""
-        slot = self._take()
+        try:
+            slot = self._pop()
+        except IndexError:
+            slot = self._new_slot()
         try:
             slot.key[0] = key
         except UNFIT as reason:
             raise self._unfit("key", self.shape.key, key, reason) from None
         errno = self._settle(slot.delete) if slot.delete() < 0 else 0
         self._give(slot)
-        if errno not in {0, Errno.ENOENT}:
+        if errno and errno != ENOENT:
             raise self.error(Command.MAP_DELETE_ELEM, errno, key)
         return not errno
 
@@ -207,12 +217,15 @@ class DeleteMap(ElementMap[K, V]):
 class TakeMap(LookupMap[K, V], DeleteMap[K, V]):
     """Elements can be read and deleted in one step (Linux 5.14 for hash maps)."""
 
-    def lookup_and_delete(self, key: K, *, flags: int = UpdateFlag.ANY) -> V | None:
+    def lookup_and_delete(self, key: K, *, flags: int = 0) -> V | None:
         """Delete an element and return its value; None when the map has no such key.
 
         One step where the kernel has it for the type; else a lookup and a delete, between which a program can write.
         """
-        slot = self._take()
+        try:
+            slot = self._pop()
+        except IndexError:
+            slot = self._new_slot()
         try:
             slot.key[0] = key
         except UNFIT as reason:
@@ -227,7 +240,7 @@ class TakeMap(LookupMap[K, V], DeleteMap[K, V]):
         if errno in NO_TAKE:
             value = self.lookup(key, flags=flags)
             return value if value is not None and self.delete(key) else None
-        if errno not in {0, Errno.ENOENT}:
+        if errno and errno != ENOENT:
             raise self.error(Command.MAP_LOOKUP_AND_DELETE_ELEM, errno, key)
         return value
 
