@@ -111,6 +111,29 @@ FIXED_AT_LOAD: Final = frozenset(
 )
 """Types whose programs attach only as the `expected_attach_type` says that they were loaded with."""
 
+EXPECTED_AT_LOAD: Final[Mapping[ProgType, tuple[int, ...]]] = MappingProxyType(
+    {
+        ProgType.CGROUP_SKB: (AttachType.CGROUP_INET_INGRESS, AttachType.CGROUP_INET_EGRESS),
+        ProgType.CGROUP_SOCK: _SOCK,
+        ProgType.CGROUP_SOCK_ADDR: _SOCK_ADDR,
+        ProgType.CGROUP_SOCKOPT: (AttachType.CGROUP_GETSOCKOPT, AttachType.CGROUP_SETSOCKOPT),
+        ProgType.SK_LOOKUP: (AttachType.SK_LOOKUP,),
+        ProgType.SK_REUSEPORT: (AttachType.SK_REUSEPORT_SELECT, AttachType.SK_REUSEPORT_SELECT_OR_MIGRATE),
+        ProgType.NETFILTER: (AttachType.NETFILTER,),
+        ProgType.SYSCALL: (0,),
+        ProgType.EXT: (0,),
+    }
+)
+"""What `expected_attach_type` of PROG_LOAD may be; types that are not here take any number."""
+
+DEFAULT_AT_LOAD: Final[Mapping[ProgType, AttachType]] = MappingProxyType(
+    {
+        ProgType.CGROUP_SOCK: AttachType.CGROUP_INET_SOCK_CREATE,
+        ProgType.SK_REUSEPORT: AttachType.SK_REUSEPORT_SELECT,
+    }
+)
+"""What 0 stands for in `expected_attach_type`."""
+
 LINK_OF: Final[Mapping[ProgType, tuple[LinkType, Target]]] = MappingProxyType(
     {
         **dict.fromkeys(CGROUP_PROGRAMS, (LinkType.CGROUP, Target.CGROUP)),

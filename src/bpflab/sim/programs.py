@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, ClassVar, Final
 
+from bpflab.abi.flags import ProgStream
 from bpflab.abi.insn import WideSource
 from bpflab.asm.insn import encode
 from bpflab.sim.lines import LineTable
@@ -70,7 +71,7 @@ class SimProgram(KernelObject):
     """A loaded program: its spec, the maps and BTF it keeps alive, and what the engine runs.
 
     `map_slots` gives, by instruction slot, the map that a wide load names. `run_count` and `run_ns`
-    are statistics that whoever runs it keeps.
+    are statistics that whoever runs it keeps; `streams` is what it wrote for PROG_STREAM_READ_BY_FD.
     """
 
     kind: ClassVar[str] = "prog"
@@ -95,6 +96,7 @@ class SimProgram(KernelObject):
         self.load_time = kernel.clock.now
         self.run_count = 0
         self.run_ns = 0
+        self.streams: dict[int, bytearray] = {stream: bytearray() for stream in ProgStream}
         for each in [*map_slots.values(), *bound]:
             self.bind(each)
         if btf is not None:

@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, Final, NoReturn
 from bpflab.abi.errno import Errno
 from bpflab.abi.insn import WideSource
 from bpflab.sim import user
+from bpflab.sim.btf import SimBtf
 from bpflab.sim.maps.base import SimMap
 from bpflab.sim.programs import MAP_SOURCES
-from bpflab.sim.refusal import Refusal
+from bpflab.sim.refusal import Refusal, refuse_if
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from bpflab.sim.log import Log
 
 FD_SIZE: Final = 4
+MAX_BOUND: Final = ((1 << 32) - 1) // FD_SIZE
 BY_INDEX: Final = frozenset({WideSource.MAP_IDX, WideSource.MAP_IDX_VALUE})
 WITH_VALUE: Final = frozenset({WideSource.MAP_VALUE, WideSource.MAP_IDX_VALUE})
 MAX_VALUE_OFFSET: Final = 1 << 29
@@ -66,9 +68,23 @@ class Resolver:
         return fd
 
     def bound(self, count: int) -> list[SimMap]:
-        """Return the maps in a `fd_array` of so many entries, which the program keeps alive whether it uses them."""
-        objects = [self.kernel.files.get(self.fd_at(index)).object for index in range(count)]
-        return [each for each in objects if isinstance(each, SimMap)]
+        """Return the maps in a `fd_array` of so many entries, which the program keeps alive whether it uses them.
+
+        EINVAL for too many, EFAULT without array, the errno of the wrong descriptor for neither map nor BTF.
+        """
+        refuse_if(count >= MAX_BOUND)
+        refuse_if(count and not self.fd_array, Errno.EFAULT)
+        return [found for found in map(self._bound, range(count)) if found is not None]
+
+    def _bound(self, index: int) -> SimMap | None:
+        fd = self.fd_at(index)
+        try:
+            found = self.kernel.files.get(fd).object
+        except Refusal as refusal:
+            self._refuse(f"fd {fd} is not pointing to map or btf", Errno(refusal.errno))
+        if not isinstance(found, SimMap | SimBtf):
+            self._refuse(f"fd {fd} is not pointing to map or btf")
+        return found if isinstance(found, SimMap) else None
 
     def _offset(self, slot: int) -> int:
         insn = self.insns[slot]

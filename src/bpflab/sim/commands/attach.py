@@ -46,7 +46,7 @@ def prog_attach(kernel: SimKernel, request: Request) -> int:
 def prog_detach(kernel: SimKernel, request: Request) -> int:
     """Detach a program that PROG_ATTACH attached."""
     wanted, flags = program_type(request["attach_type"]), request["attach_flags"]
-    refuse_if(flags & ~ORDERED if wanted == ProgType.SCHED_CLS else flags)
+    refuse_if(flags & ~ORDERED if wanted == ProgType.SCHED_CLS else flags or request["relative_fd"])
     refuse_if(wanted in {ProgType.XDP, ProgType.SK_LOOKUP, ProgType.TRACING})
     program = _named_program(kernel, request["attach_bpf_fd"], wanted)
     place = _place(kernel, request, wanted)

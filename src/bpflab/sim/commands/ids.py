@@ -40,7 +40,7 @@ def link_get_next_id(kernel: SimKernel, request: Request) -> int:
 def map_get_fd_by_id(kernel: SimKernel, request: Request) -> int:
     """Open a map, for reading or writing only if `open_flags` says so."""
     flags = request["open_flags"]
-    refuse_if(request["next_id"] or flags & ~ACCESS)
+    refuse_if(request["fd_by_id_token_fd"] or flags & ~ACCESS)
     mode = file_mode(flags)
     target = kernel.maps.get(request["map_id"])
     target.get()
@@ -49,6 +49,7 @@ def map_get_fd_by_id(kernel: SimKernel, request: Request) -> int:
 
 def prog_get_fd_by_id(kernel: SimKernel, request: Request) -> int:
     """Open a program."""
+    refuse_if(request["next_id"] or request["fd_by_id_token_fd"])
     return _open(kernel, kernel.programs, request)
 
 
@@ -59,11 +60,12 @@ def btf_get_fd_by_id(kernel: SimKernel, request: Request) -> int:
 
 def link_get_fd_by_id(kernel: SimKernel, request: Request) -> int:
     """Open a link."""
+    refuse_if(request["next_id"] or request["fd_by_id_token_fd"])
     return _open(kernel, kernel.links, request)
 
 
 def _open(kernel: SimKernel, table: IdTable[Any], request: Request) -> int:
-    refuse_if(request["next_id"] or request["open_flags"])
+    refuse_if(request["open_flags"])
     target = table.get(request["start_id"])
     target.get()
     return kernel.files.open(target)
@@ -71,6 +73,6 @@ def _open(kernel: SimKernel, table: IdTable[Any], request: Request) -> int:
 
 def _next_id(table: IdTable[Any], request: Request) -> int:
     start = request["start_id"]
-    refuse_if(start >= INT_MAX or request["open_flags"])
+    refuse_if(start >= INT_MAX or request["open_flags"] or request["fd_by_id_token_fd"])
     request.answer("next_id", table.after(start))
     return 0

@@ -91,7 +91,7 @@ def _map(target: SimMap, request: Request) -> int:
         max_entries=target.max_entries,
         map_flags=target.flags,
         map_extra=spec.extra,
-        name=target.name.encode(),
+        name=target.name.encode("latin-1"),
         btf_vmlinux_value_type_id=spec.btf_vmlinux_value_type_id,
     )
     if target.btf is not None:
@@ -137,7 +137,7 @@ def _program_facts(target: SimProgram) -> dict[str, int | bytes]:
         "jited_prog_len": 0,
         "load_time": target.load_time,
         "created_by_uid": 0,
-        "name": target.name.encode(),
+        "name": target.name.encode("latin-1"),
         "ifindex": spec.ifindex,
         "gpl_compatible": spec.gpl_compatible,
         "btf_id": target.btf.id if target.btf else 0,

@@ -28,7 +28,10 @@ TOKEN_FD: Final = int(MapFlag.TOKEN_FD)
 ONLINE_NODES: Final = frozenset({0, 0xFFFFFFFF})
 """The only node there is, and NUMA_NO_NODE."""
 NUMA_NODE: Final = int(MapFlag.NUMA_NODE)
-NAME_CHARACTERS: Final = frozenset(b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.")
+NAME_CHARACTERS: Final = frozenset(
+    b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_." + bytes({*range(0xC0, 0x100)} - {0xD7, 0xF7})
+)
+"""The kernel takes the letters of Latin-1 too (lib/ctype.c)."""
 
 
 def map_create(kernel: SimKernel, request: Request) -> int:
@@ -106,7 +109,7 @@ def read_spec(request: Request) -> MapSpec:
         max_entries=request["max_entries"],
         flags=request["map_flags"],
         extra=request["map_extra"],
-        name=request.text("map_name").partition(b"\0")[0].decode("ascii", "replace"),
+        name=request.text("map_name").partition(b"\0")[0].decode("latin-1"),
         numa_node=request["numa_node"],
         ifindex=request["map_ifindex"],
         btf_key_type_id=request["btf_key_type_id"],
@@ -119,7 +122,7 @@ def object_name(raw: bytes) -> str:
     """Read a name: letters, digits, `_` and `.`, ended by a zero byte; else EINVAL."""
     name, zero, _ = raw.partition(b"\0")
     refuse_if(not zero or not NAME_CHARACTERS.issuperset(name))
-    return name.decode("ascii")
+    return name.decode("latin-1")
 
 
 def file_mode(flags: int) -> int:

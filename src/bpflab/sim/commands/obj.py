@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Final
 from bpflab.abi.errno import Errno
 from bpflab.abi.flags import FileFlag
 from bpflab.sim import user
-from bpflab.sim.btf import SimBtf
 from bpflab.sim.commands.map_create import file_mode
 from bpflab.sim.links import SimLink
 from bpflab.sim.maps.base import SimMap
@@ -27,11 +26,13 @@ PINNABLE: Final = (SimMap, SimProgram, SimLink)
 def obj_pin(kernel: SimKernel, request: Request) -> int:
     """Give a map, program or link a path."""
     refuse_if(request["file_flags"] & ~PATH_FD or request["path_fd"])
-    path = _path(request)
-    target = kernel.files.get(request["bpf_fd"]).object
-    if not isinstance(target, PINNABLE) or isinstance(target, SimBtf):
+    try:
+        target = kernel.files.get(request["bpf_fd"]).object
+    except Refusal:
+        raise Refusal(Errno.EINVAL) from None
+    if not isinstance(target, PINNABLE):
         raise Refusal(Errno.EINVAL)
-    kernel.bpffs.pin(path, target)
+    kernel.bpffs.pin(_path(request), target)
     return 0
 
 

@@ -13,6 +13,7 @@ from bpflab.sim import user
 from bpflab.sim.btf import SimBtf
 from bpflab.sim.commands.map_create import object_name
 from bpflab.sim.load import load
+from bpflab.sim.load_rules import check_device, check_hook, check_target, expected_attach_type
 from bpflab.sim.log import Log
 from bpflab.sim.programs import ProgSpec, Records
 from bpflab.sim.refusal import Refusal, refuse_if
@@ -45,6 +46,7 @@ def prog_load(kernel: SimKernel, request: Request) -> int:
     log = Log(request)
     btf = _btf(kernel, request)
     try:
+        check_hook(spec, log)
         program = load(kernel, spec, request, btf, log)
     except Refusal:
         log.finish()
@@ -60,13 +62,16 @@ def prog_load(kernel: SimKernel, request: Request) -> int:
 def read_spec(kernel: SimKernel, request: Request) -> ProgSpec:
     """Read the attr, in the order in which the kernel finds fault with it."""
     refuse_if(request["prog_flags"] & ~KNOWN_FLAGS)
-    text = user.read_text(request["license"], LICENSE_SIZE)
     refuse_if(not 0 < request["insn_cnt"] <= MAX_INSNS, Errno.E2BIG)
+    text = user.read_text(request["license"], LICENSE_SIZE)
     try:
         prog_type = ProgType(request["prog_type"])
     except ValueError:
         raise Refusal(Errno.EINVAL) from None
+    attach_type = expected_attach_type(prog_type, request["expected_attach_type"])
+    check_target(kernel, prog_type, request)
     insns = _insns(kernel, request)
+    check_device(kernel, prog_type, request)
     refuse_if(prog_type == ProgType.UNSPEC)
     return ProgSpec(
         type=prog_type,
@@ -74,7 +79,7 @@ def read_spec(kernel: SimKernel, request: Request) -> ProgSpec:
         license=text.decode("utf-8", "replace"),
         name=object_name(request.text("prog_name")),
         flags=request["prog_flags"],
-        expected_attach_type=request["expected_attach_type"],
+        expected_attach_type=attach_type,
         ifindex=request["prog_ifindex"],
         attach_btf_id=request["attach_btf_id"],
         func_info=_records(request, "func_info", FUNC_INFO_SIZE),

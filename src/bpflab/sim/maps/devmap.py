@@ -62,6 +62,10 @@ class TargetMap(SimMap):
             target.region.writable = False
         return target.region.address
 
+    def has_target(self, index: int) -> bool:
+        """Tell whether a redirect to an index has somewhere to go."""
+        return index in self.targets
+
     def sys_lookup(self, key: bytes, flags: int) -> bytes:
         """Return the target and its program's id; ENOENT."""
         del flags

@@ -31,7 +31,8 @@ if TYPE_CHECKING:
 HEADER: Final = 48
 """Bytes of struct htab_elem, beside which key and value have to fit (kernel/bpf/hashtab.c)."""
 
-MAX_BUCKETS: Final = 1 << 31
+MAX_BUCKETS: Final = (1 << 32) // 16 - 1
+"""Buckets of 16 bytes whose size a u32 counts; there is a power of two of them."""
 
 
 class KeyedMap(SimMap):
@@ -48,7 +49,7 @@ class KeyedMap(SimMap):
         """Refuse what the rules do, and (E2BIG) what the kernel could not allocate."""
         super().check(spec)
         rules.check_element_size(spec, HEADER)
-        refuse_if(spec.max_entries > MAX_BUCKETS, Errno.E2BIG)
+        refuse_if(1 << (spec.max_entries - 1).bit_length() > MAX_BUCKETS, Errno.E2BIG)
         if not spec.flags & MapFlag.NO_PREALLOC:
             rules.check_preallocated(spec, HEADER)
 
