@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from bpflab.abi.attach_types import AttachType
@@ -12,7 +13,9 @@ from bpflab.abi.flags import RunFlag
 from bpflab.abi.helpers import helper
 from bpflab.abi.prog_types import ProgType
 from bpflab.abi.run_rules import ETH_HLEN, XDP_MAX_META
+from bpflab.abi.verdicts import XDP
 from bpflab.sim.check import CtxField, Kind
+from bpflab.sim.events import Redirect
 from bpflab.sim.frame import MAX_FRAGMENTS, XdpFrame
 from bpflab.sim.memory import RegionKind
 from bpflab.sim.refusal import refuse_if
@@ -78,6 +81,7 @@ class XdpHook:
             for _ in range(max(given.repeat, 1)):
                 retval = invoke(env, scope)
                 write_pointers(context, frame)
+                _note_redirect(env, frame, retval)
             if given.flags & RunFlag.XDP_LIVE_FRAMES:
                 return RunOutput(0)
             return RunOutput(retval, frame.content(), _context_out(frame, md) if given.wants_ctx else None)
@@ -123,6 +127,12 @@ def write_pointers(context: Region, frame: XdpFrame) -> None:
     frame.refresh()
     base = frame.region.address
     struct.pack_into(frame.code, context.data, 0, base + frame.data, base + frame.data_end, base + frame.data_meta)
+
+
+def _note_redirect(env: Environment, frame: XdpFrame, retval: int) -> None:
+    chosen = env.state.pop("redirect", None)
+    if retval == XDP.REDIRECT and isinstance(chosen, Redirect):
+        env.kernel.world.record(replace(chosen, packet=frame.read(0, frame.length)))
 
 
 def _context_out(frame: XdpFrame, md: dict[str, int]) -> bytes:
