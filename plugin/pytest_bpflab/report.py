@@ -53,7 +53,14 @@ def _tests(count: int) -> str:
 
 
 def _what_answers(config: pytest.Config) -> list[str]:
-    return [line for name in backend_names(config) for line in _answering(config, name)]
+    return [line for name in backend_names(config) for line in _answering(config, name)] + _missing_compiler()
+
+
+def _missing_compiler() -> list[str]:
+    from bpflab.probe.machine import probe_compiler
+
+    found = probe_compiler()
+    return [] if found else [f"bpf: C sources cannot be compiled: {found.detail}"]
 
 
 def _answering(config: pytest.Config, name: str) -> Iterator[str]:

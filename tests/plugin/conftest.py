@@ -1,10 +1,21 @@
 from __future__ import annotations
 
-import hypothesis.strategies  # noqa: F401 - its pytest plugin imports it again for each inner session otherwise
+from importlib import import_module
+
 import pytest
 
-import pytest_bpflab.lab
-import pytest_bpflab.watch  # noqa: F401 - as above
+# An inner session forgets what it imported; what is here before it starts need not be imported by each.
+for name in (
+    "bpflab.abi.helpers",
+    "bpflab.maps.create",
+    "bpflab.objects.load",
+    "bpflab.probe.machine",
+    "bpflab.sim.backend",
+    "hypothesis.strategies",
+    "pytest_bpflab.lab",
+    "pytest_bpflab.watch",
+):
+    import_module(name)
 
 XDP_PASS = "bytes.fromhex('b7000000020000009500000000000000')"
 """r0 = XDP_PASS; exit"""

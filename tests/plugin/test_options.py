@@ -90,3 +90,10 @@ def test_a_required_kernel_contradicts_the_simulator_alone(one_test: pytest.Pyte
 
 def test_a_required_kernel_changes_nothing_where_it_can_be_used(one_test: pytest.Pytester) -> None:
     one_test.runpytest_inprocess("--bpf-require-kernel").assert_outcomes(passed=1)
+
+
+def test_a_missing_compiler_is_told(one_test: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BPF_CLANG", "no-such-compiler")
+    one_test.runpytest_inprocess("--bpf=kernel").stdout.fnmatch_lines(
+        ["bpf: C sources cannot be compiled: *no-such-compiler*"]
+    )
