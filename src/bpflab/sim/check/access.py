@@ -217,6 +217,8 @@ def _packet(checker: Checker, _state: State, pointer: Value, wanted: Access) -> 
 
 def check_packet(checker: Checker, pointer: Value, wanted: Access) -> None:
     """Refuse bytes of the packet that no comparison with its end has shown to be there."""
+    if pointer.range < 0:
+        checker.refuse(f"R{wanted.reg} offset is outside of the packet", Errno.EINVAL)
     off = pointer.off + wanted.off
     if off < 0 or off + wanted.size > pointer.range:
         checker.refuse(

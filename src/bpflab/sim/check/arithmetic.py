@@ -179,7 +179,7 @@ def _moved_pointer(
 def _check_may_move(checker: Checker, insn: Insn, operation: AluOp, pointer: Value, by: Value) -> None:
     if pointer.nullable:
         checker.refuse(f"R{insn.dst} pointer arithmetic on {pointer.type_name} prohibited, null-check it first")
-    zero = by.constant == 0 and operation is AluOp.ADD
+    zero = pointer.kind is Kind.MAP_PTR and by.constant == 0 and operation is AluOp.ADD
     flow_keys = pointer.kind is Kind.FLOW_KEYS and by.constant is not None
     if pointer.kind not in _ARITHMETIC_KINDS and not zero and not flow_keys:
         checker.refuse(f"R{insn.dst} pointer arithmetic on {pointer.type_name} prohibited")

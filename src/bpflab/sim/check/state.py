@@ -159,4 +159,8 @@ def covers(old: Value, new: Value) -> bool:
     if old.kind is Kind.SCALAR:
         return True
     same = old.map is new.map and old.size <= new.size and old.frame == new.frame
-    return same and old.off == new.off and old.range <= new.range
+    return same and old.off == new.off and _reaches(old.range, new.range)
+
+
+def _reaches(old: int, new: int) -> bool:
+    return old == new or 0 <= old < new

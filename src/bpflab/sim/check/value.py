@@ -10,6 +10,10 @@ if TYPE_CHECKING:
     from bpflab.sim.check.subject import MapFacts
 
 WORD: Final = (1 << 64) - 1
+AT_END: Final = -1
+BEYOND_END: Final = -2
+"""The range of a packet pointer that was found at or past the packet's end."""
+
 SIGN: Final = 1 << 63
 
 
