@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bpflab.asm import assemble, disassemble
@@ -25,6 +25,7 @@ LINE = st.sampled_from(LINES) | st.lists(st.sampled_from(WORDS), max_size=6).map
 TEXTS = st.lists(LINE, max_size=8).map("\n".join)
 
 
+@settings(deadline=None)
 @given(TEXTS | st.text(max_size=80))
 def test_any_text_assembles_or_is_refused(text: str) -> None:
     with contextlib.suppress(BpfError):
@@ -32,6 +33,7 @@ def test_any_text_assembles_or_is_refused(text: str) -> None:
         assert len(assembled.code) == 8 * len(assembled.insns)
 
 
+@settings(deadline=None)
 @given(TEXTS)
 def test_a_text_that_assembles_writes_itself_so_that_it_assembles_again(text: str) -> None:
     with contextlib.suppress(BpfError):
@@ -41,6 +43,7 @@ def test_a_text_that_assembles_writes_itself_so_that_it_assembles_again(text: st
         assert again.map_refs == assembled.map_refs
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=64))
 def test_any_bytes_disassemble_or_are_refused(code: bytes) -> None:
     with contextlib.suppress(BpfError):
@@ -48,6 +51,7 @@ def test_any_bytes_disassemble_or_are_refused(code: bytes) -> None:
         assert assemble(text, check=False).code == code
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=200))
 def test_any_bytes_read_as_text_assemble_or_are_refused(code: bytes) -> None:
     with contextlib.suppress(BpfError):

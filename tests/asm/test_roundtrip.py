@@ -131,24 +131,26 @@ ANY_PROGRAMS = st.lists(VALID | SPOILED | ANY_SLOT.map(lambda insn: [insn]), max
 )
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=160).filter(lambda code: len(code) % 8 == 0), BYTE_ORDERS)
 def test_encoding_what_was_decoded_gives_the_same_bytes(code: bytes, byteorder: ByteOrder) -> None:
     assert encode(decode(code, byteorder), byteorder) == code
 
 
+@settings(deadline=None)
 @given(ANY_PROGRAMS)
 def test_big_endian_turns_each_field_and_swaps_the_registers(insns: list[Insn]) -> None:
     expected = b"".join(struct.pack(">BBhi", i.opcode, i.dst << 4 | i.src, i.off, i.imm) for i in insns)
     assert encode(insns, "big") == expected
 
 
-@settings(max_examples=300)
+@settings(max_examples=300, deadline=None)
 @given(VALID_PROGRAMS)
 def test_every_valid_instruction_has_a_text_of_its_own(insns: list[Insn]) -> None:
     assert ".insn" not in disassemble(insns)
 
 
-@settings(max_examples=300)
+@settings(max_examples=300, deadline=None)
 @given(ANY_PROGRAMS, BYTE_ORDERS)
 def test_text_of_any_bytes_assembles_to_the_same_bytes(insns: list[Insn], byteorder: ByteOrder) -> None:
     code = encode(insns, byteorder)
@@ -156,18 +158,21 @@ def test_text_of_any_bytes_assembles_to_the_same_bytes(insns: list[Insn], byteor
     assert assemble(text, byteorder=byteorder, check=False).code == code
 
 
+@settings(deadline=None)
 @given(ANY_PROGRAMS)
 def test_text_with_labels_assembles_to_the_same_bytes(insns: list[Insn]) -> None:
     text = disassemble(insns, labels={})
     assert list(assemble(text, check=False).insns) == insns
 
 
+@settings(deadline=None)
 @given(ANY_PROGRAMS)
 def test_numbered_text_assembles_to_the_same_bytes(insns: list[Insn]) -> None:
     text = disassemble(insns, numbered=True)
     assert list(assemble(text, check=False).insns) == insns
 
 
+@settings(deadline=None)
 @given(ANY_PROGRAMS)
 def test_text_is_canonical_what_it_assembles_to_is_written_the_same(insns: list[Insn]) -> None:
     text = disassemble(insns)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 
 from bpflab.abi.insn import GOTOL, JA, OPERATION_MASK, JmpOp
 from bpflab.asm.insn import Insn
-from bpflab.asm.item import Data, Label, Pending, RefKind
+from bpflab.asm.item import Label, Pending, RefKind
 from bpflab.asm.jump import jump_distance
 
 if TYPE_CHECKING:
@@ -82,26 +82,18 @@ def lengthened(insn: Insn, distance: int) -> tuple[Insn, ...]:
     return over, Insn(JA, off=1), Insn(GOTOL, imm=distance - 2)
 
 
-def _slots(item: Item, long: bool) -> int:
-    if isinstance(item, Label | Data):
-        return 0
-    if isinstance(item, Insn):
-        return 1
-    return len(lengthened(item.insn, 0)) if long else item.slots
-
-
 def _place(items: Sequence[Item], long: frozenset[int], blame: Blame) -> Layout:
     starts, labels, slot = [], {}, 0
     for index, item in enumerate(items):
         starts.append(slot)
-        if type(item) is Insn:
+        if isinstance(item, Insn):
             slot += 1
+        elif isinstance(item, Pending):
+            slot += len(lengthened(item.insn, 0)) if index in long else item.slots
         elif isinstance(item, Label):
             if item.name in labels:
                 blame(index, item.name, f"label {item.name!r} is defined twice")
             labels[item.name] = slot
-        else:
-            slot += _slots(item, index in long)
     return Layout([*starts, slot], labels, long)
 
 
