@@ -13,6 +13,7 @@ from bpflab.abi.prog_types import ProgType
 from bpflab.obj import compile_c, read_object
 from bpflab.obj.helper_defs import PATH, render
 from bpflab.obj.insns import Code
+from bpflab.obj.relocations import ExternKind
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -81,3 +82,15 @@ def test_arguments_of_probes_are_found_on_every_machine(tmp_path: Path, machine:
     )
     flags = ["-U__TARGET_ARCH_x86", f"-U__TARGET_ARCH_{machine}", f"-D__TARGET_ARCH_{machine}"]
     assert compile_c(source, cache=tmp_path, flags=flags).is_file()
+
+
+def test_macros_for_tracing_ask_the_kernel_for_what_they_need(read: Read) -> None:
+    spec = read("tracing")
+    asked = {(each.kind.name, each.access) for each in spec.programs["reads"].core_relocations}
+    assert {name for name, each in spec.externs.items() if each.kind is ExternKind.FUNCTION} == {
+        "bpf_iter_num_new",
+        "bpf_iter_num_next",
+        "bpf_iter_num_destroy",
+    }
+    assert "LINUX_HAS_SYSCALL_WRAPPER" in spec.externs
+    assert {("FIELD_BYTE_OFFSET", "0:2"), ("FIELD_EXISTS", "0:2"), ("FIELD_LSHIFT_U64", "0:3")} <= asked

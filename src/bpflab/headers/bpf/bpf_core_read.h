@@ -33,10 +33,16 @@ enum bpf_enum_value_kind {
 	BPF_ENUMVAL_VALUE = 1,
 };
 
+/* A join of its own: the preprocessor does not expand a macro within itself, and these macros stand in arguments of
+ * bpf_printk and the like.
+ */
+#define __bpf_core_join2(a, b) a##b
+#define __bpf_core_join(a, b) __bpf_core_join2(a, b)
+
 /* A field, given as an expression or as a type and a name. */
 #define __bpf_field1(field) (field)
 #define __bpf_field2(type, field) (((typeof(type) *)0)->field)
-#define __bpf_field(...) __bpf_join(__bpf_field, __bpf_count(__VA_ARGS__))(__VA_ARGS__)
+#define __bpf_field(...) __bpf_core_join(__bpf_field, __bpf_count(__VA_ARGS__))(__VA_ARGS__)
 #define __bpf_type(type) (*(typeof(type) *)0)
 #define __bpf_core_field(src, field, info) __builtin_preserve_field_info((src)->field, BPF_FIELD_##info)
 
@@ -123,7 +129,7 @@ enum bpf_enum_value_kind {
 #define __bpf_path7(s, a, b, c, d, e, f, g) __bpf_path6(s, a, b, c, d, e, f)->g
 #define __bpf_path8(s, a, b, c, d, e, f, g, h) __bpf_path7(s, a, b, c, d, e, f, g)->h
 #define __bpf_path9(s, a, b, c, d, e, f, g, h, i) __bpf_path8(s, a, b, c, d, e, f, g, h)->i
-#define __bpf_path(s, ...) __bpf_join(__bpf_path, __bpf_count(__VA_ARGS__))(s, __VA_ARGS__)
+#define __bpf_path(s, ...) __bpf_core_join(__bpf_path, __bpf_count(__VA_ARGS__))(s, __VA_ARGS__)
 
 #define __bpf_hop(read, path, field) read(&__bpf_ptr, sizeof(__bpf_ptr), &((typeof(path))__bpf_ptr)->field);
 #define __bpf_end(last, dst, path, field) \
@@ -160,7 +166,7 @@ enum bpf_enum_value_kind {
 #define __bpf_chain(read, last, dst, src, ...)                                                         \
 	({                                                                                             \
 		const void *__bpf_ptr __attribute__((unused));                                         \
-		__bpf_join(__bpf_chain, __bpf_count(__VA_ARGS__))(read, last, dst, src, __VA_ARGS__)   \
+		__bpf_core_join(__bpf_chain, __bpf_count(__VA_ARGS__))(read, last, dst, src, __VA_ARGS__)   \
 	})
 /* The type of a copy: of a const field it is one that can be written. */
 #if __clang_major__ >= 19
