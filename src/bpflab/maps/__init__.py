@@ -1,1 +1,22 @@
-"""Maps as Python mappings, and the codecs between their bytes and values."""
+"""Maps as Python mappings, and the codecs between their bytes and values. `lab.map()` and `lab.open_map()` make them."""
+
+from bpflab.abi.flags import MapFlag, UpdateFlag
+from bpflab.maps.codecs import AllCpus, BaseCodec, Codec, PerCpuValues, Prefix, make_codec
+from bpflab.maps.codecs.records import Record
+from bpflab.maps.codecs.references import CgroupKey, Target
+from bpflab.maps.codecs.stacks import Frame
+
+__all__ = [
+    "AllCpus",
+    "BaseCodec",
+    "CgroupKey",
+    "Codec",
+    "Frame",
+    "MapFlag",
+    "PerCpuValues",
+    "Prefix",
+    "Record",
+    "Target",
+    "UpdateFlag",
+    "make_codec",
+]
