@@ -20,12 +20,9 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 from bpflab.abi.commands import Command
-from bpflab.abi.map_types import MapType
-from bpflab.backend.descriptor import Descriptor
 from bpflab.events import RingBufferConsumer
 from bpflab.lab import Lab
 
@@ -69,47 +66,24 @@ done:
 """
 
 
-@dataclass(frozen=True)
-class RingMap:
-    """A ring buffer map, as a consumer wants it."""
-
-    lab: Lab
-    fd: int
-    max_entries: int
-    name: str = "bench"
-
-    def fileno(self) -> int:
-        return self.fd
-
-
 class Rig:
     """A ring buffer, a program that writes numbers to it, and the C baseline on the same ring."""
 
     def __init__(self, lab: Lab, library: Path) -> None:
-        self.lab = lab
-        self.ring = RingMap(lab, self._map(MapType.RINGBUF, SIZE), SIZE)
-        self.control = self._map(MapType.ARRAY, 1, key_size=4, value_size=24)
-        self.program = lab.program(PROGRAM.format(ring=self.ring.fd, control=self.control), type="xdp")
+        self.ring = lab.map("ringbuf", max_entries=SIZE)
+        self.control = lab.map("array", value="=3Q", max_entries=1)
+        fds = {"ring": self.ring.fileno(), "control": self.control.fileno()}
+        self.program = lab.program(PROGRAM.format(**fds), type="xdp")
         self.c = ctypes.CDLL(str(library))
         self.c.ring_drain.restype = ctypes.c_long
-        if self.c.ring_open(self.ring.fd, ctypes.c_uint64(SIZE)):
+        if self.c.ring_open(self.ring.fileno(), ctypes.c_uint64(SIZE)):
             raise OSError("the C baseline could not map the ring buffer")
 
-    def _map(self, kind: MapType, max_entries: int, key_size: int = 0, value_size: int = 0) -> int:
-        call = self.lab.call
-        answer = call(
-            Command.MAP_CREATE, map_type=kind, max_entries=max_entries, key_size=key_size, value_size=value_size
-        )
-        return self.lab.own(Descriptor(self.lab.backend, answer.result, "A map of the benchmark")).fileno()
-
     def restart(self, stop_at: int) -> None:
-        value = struct.pack("=3Q", 0, 0, stop_at)
-        self.lab.call(Command.MAP_UPDATE_ELEM, map_fd=self.control, key=bytes(4), value=value)
+        self.control[0] = (0, 0, stop_at)
 
     def refused(self) -> int:
-        value = bytearray(24)
-        self.lab.call(Command.MAP_LOOKUP_ELEM, map_fd=self.control, key=bytes(4), value=value)
-        refused: int = struct.unpack("=3Q", value)[1]
+        refused: int = self.control[0][1]
         return refused
 
     def fill(self) -> int:
@@ -135,7 +109,7 @@ def produce(program_fd: int, control_fd: int) -> None:
 def producer(rig: Rig, records: int, cpu: int) -> Iterator[None]:
     """A live producer on a CPU of its own."""
     rig.restart(records)
-    fds = (rig.program.fileno(), rig.control)
+    fds = (rig.program.fileno(), rig.control.fileno())
     command = [sys.executable, __file__, "--produce", *map(str, fds), "--cpu", str(cpu)]
     with subprocess.Popen(command, pass_fds=fds) as process:
         yield

@@ -50,6 +50,19 @@ def test_a_busy_record_holds_up_those_behind_it_until_it_is_finished(ring: Memor
         timer.join()
 
 
+def test_an_event_behind_discarded_records_is_there_at_once(ring: MemoryRing, ring_map: EventsMap) -> None:
+    with RingBufferConsumer(ring_map) as consumer:
+        ring.output(bytes(2000))
+        consumer.drain()
+        for _ in range(2):
+            position = ring.reserve(1100)
+            assert position is not None
+            ring.discard(position)
+        ring.output(b"behind the end of the buffer")
+        assert consumer.get(timeout=0) == b"behind the end of the buffer"
+        assert consumer.discarded == 2
+
+
 def test_closing_unmaps_and_closes_what_was_opened_and_nothing_else(ring: MemoryRing, ring_map: EventsMap) -> None:
     backend = cast("MemoryBackend", ring_map.lab.backend)
     consumer = RingBufferConsumer(ring_map)

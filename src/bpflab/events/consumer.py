@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import threading
-import time
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any, Self
 
 from bpflab.errors import ClosedError, WaitTimeoutError
 from bpflab.events.background import Background, ErrorLog, handling
 from bpflab.events.counters import Counted
-from bpflab.events.intake import SLICE, Intake
+from bpflab.events.intake import SLICE, Intake, deadline_of, left_until
 from bpflab.events.queue import EventQueue, Policy
 
 if TYPE_CHECKING:
@@ -85,9 +84,9 @@ class Consumer(Counted):
 
     def take(self, count: int, timeout: float | None = None) -> list[Any]:
         """Take `count` events, waiting for them; fewer when they did not all come within `timeout` seconds."""
-        deadline = _deadline(timeout)
+        deadline = deadline_of(timeout)
         events: list[bytes] = []
-        while len(events) < count and (event := self._next(_left(deadline))) is not None:
+        while len(events) < count and (event := self._next(left_until(deadline))) is not None:
             events.append(event)
         return self._decoded(events)
 
@@ -127,9 +126,9 @@ class Consumer(Counted):
     def flush(self, timeout: float | None = None) -> None:
         """Wait until the handler is done with all that is there now; WaitTimeoutError after `timeout` seconds."""
         self._check_open()
-        deadline = _deadline(timeout)
-        self._intake.move_all(wait=0 if self._worker is None else _left(deadline))
-        if self._worker is not None and not self._queue.wait_idle(_left(deadline)):
+        deadline = deadline_of(timeout)
+        self._intake.move_all(wait=0 if self._worker is None else left_until(deadline))
+        if self._worker is not None and not self._queue.wait_idle(left_until(deadline)):
             raise WaitTimeoutError(f"The handler of {self._what} took more than {timeout} s; {self.counters}.")
 
     @property
@@ -186,9 +185,9 @@ class Consumer(Counted):
 
     def _next(self, timeout: float | None) -> bytes | None:
         self._check_open()
-        deadline = _deadline(timeout)
+        deadline = deadline_of(timeout)
         while (event := self._queue.take()) is None:
-            left = _left(deadline, most=SLICE)
+            left = left_until(deadline, most=SLICE)
             if self._reader is None:
                 self._intake.advance(left)
                 event = self._queue.take()
@@ -245,11 +244,3 @@ class Consumer(Counted):
         self._queue.end()
         if self._worker is not None:
             self._worker.join()
-
-
-def _deadline(timeout: float | None) -> float | None:
-    return None if timeout is None else time.monotonic() + timeout
-
-
-def _left(deadline: float | None, most: float = threading.TIMEOUT_MAX) -> float:
-    return most if deadline is None else min(most, max(0.0, deadline - time.monotonic()))

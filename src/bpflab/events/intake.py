@@ -74,7 +74,7 @@ class Intake:
 
     def advance(self, timeout: float) -> None:
         """Move a batch, after waiting for one up to so many seconds (and no longer than SLICE)."""
-        if self.move():
+        if self._move_some():
             return
         wait = min(timeout, SLICE)
         if self._queue.room() == 0:
@@ -83,7 +83,7 @@ class Intake:
         with self._waiting:
             if self._source is not None and wait > 0:
                 self._source.wait(wait)
-        if not self.move() and wait > 0:
+        if not self._move_some() and wait > 0:
             time.sleep(PAUSE)
 
     def counters(self) -> Counters:
@@ -101,6 +101,12 @@ class Intake:
                 self._last = self._queue.counters(source.lag)
                 source.close()
 
+    def _move_some(self) -> bool:
+        moved = self.move()
+        if moved and not len(self._queue):  # nothing but discarded records, perhaps up to the buffer's end
+            self.move_all()
+        return moved > 0
+
     def _batches(self) -> Iterator[Batch]:
         goal = 0 if self._source is None else self._source.lag
         while self._source is not None and goal > 0:
@@ -109,3 +115,13 @@ class Intake:
                 break
             yield batch
             goal -= batch.consumed
+
+
+def deadline_of(timeout: float | None) -> float | None:
+    """Return when so many seconds from now are over; None for never."""
+    return None if timeout is None else time.monotonic() + timeout
+
+
+def left_until(deadline: float | None, most: float = threading.TIMEOUT_MAX) -> float:
+    """Return the seconds until then, at least 0 and at most `most`."""
+    return most if deadline is None else min(most, max(0.0, deadline - time.monotonic()))
