@@ -189,6 +189,13 @@ def test_clear_empties_any_map_that_can_delete(lab: Lab) -> None:
         assert (kind, len(made)) == (kind, 0)
 
 
+def test_a_bucket_with_more_than_a_chunk_is_read_whole(lab: Lab) -> None:
+    large = lab.map("hash", key="u32", value=400_000, max_entries=8)
+    content = {key: bytes([key]) * 400_000 for key in range(8)}
+    large.update_batch(content)
+    assert large.lookup_batch() == content
+
+
 @settings(max_examples=25)
 @given(content=entries("u16", "s64", max_size=40), gone=st.sets(st.integers(0, 2**16 - 1)))
 @pytest.mark.parametrize("lacking", [(), BATCHES], ids=["batch", "single"])

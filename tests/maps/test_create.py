@@ -194,6 +194,10 @@ def test_flags_that_a_type_cannot_be_without_are_added(make: Make) -> None:
     assert MapFlag.NO_PREALLOC in make("lpm_trie", key="ipv4", value="u32", max_entries=1).flags
 
 
+def test_a_numa_node_is_a_flag(make: Make) -> None:
+    assert MapFlag.NUMA_NODE in make(**HASH, numa_node=0).flags
+
+
 def test_perf_event_arrays_have_an_entry_for_each_cpu_by_default(bpf: Lab, make: Make) -> None:
     assert make("perf_event_array").max_entries == bpf.backend.possible_cpus
 

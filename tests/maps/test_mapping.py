@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import MutableMapping
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -81,6 +82,17 @@ def test_a_map_with_entries_is_true_and_an_empty_one_false(squares: Map[Any, Any
     assert squares
     squares.clear()
     assert not squares
+
+
+def test_a_map_equals_a_dict_of_its_entries_and_no_other_map(squares: Map[Any, Any]) -> None:
+    assert squares == {number: number * number for number in range(10)}
+    assert squares != {}
+    assert squares != squares.lab.map("hash", key="u32", value="u64", max_entries=100)
+    assert isinstance(squares, MutableMapping)
+
+
+def test_setdefault_keeps_what_is_there(squares: Map[Any, Any]) -> None:
+    assert (squares.setdefault(3, 0), squares.setdefault(77, 5), squares[77]) == (9, 5, 5)
 
 
 def test_operations_answer_instead_of_raising(squares: Map[Any, Any]) -> None:

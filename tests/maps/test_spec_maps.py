@@ -53,6 +53,15 @@ def test_a_spec_becomes_a_map_whose_values_are_records(bpf: Lab) -> None:
     assert counts.info.btf_value_type_id == 3
 
 
+def test_a_map_that_is_made_with_btf_tells_the_kernel_of_its_types(bpf: Lab) -> None:
+    for btf in (TYPES, TYPES.data):
+        counts = bpf.map("percpu_hash", key="unsigned int", value="struct counts", max_entries=8, btf=btf)
+        counts[1] = [{"packets": cpu} for cpu in range(bpf.backend.possible_cpus)]
+        assert counts[1].field("packets").max() == bpf.backend.possible_cpus - 1
+    made = bpf.map("hash", key="unsigned int", value="struct counts", max_entries=8, btf=TYPES)
+    assert (made.info.btf_key_type_id, made.info.btf_value_type_id) == (1, 3)
+
+
 def test_without_btf_integers_are_read_by_their_size_and_other_values_as_bytes(bpf: Lab) -> None:
     counts = map_from_spec(bpf, COUNTS)
     counts[1] = bytes(16)

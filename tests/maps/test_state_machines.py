@@ -48,7 +48,7 @@ class KeyedMachine(MapMachine):
         super().__init__(backend)
         self.model: dict[Any, Any] = {}
 
-    def value_for(self, number: int) -> Any:  # noqa: ANN401 - what the type holds
+    def value_for(self, number: int) -> Any:
         return number
 
     def fits(self, key: int) -> bool:
@@ -144,7 +144,7 @@ class BareHashMachine(BatchedMachine):
 class PerCpuHashMachine(BatchedMachine):
     arguments: ClassVar = {"type": "percpu_hash", "key": "be16", "value": "u32", "max_entries": CAPACITY}
 
-    def value_for(self, number: int) -> Any:  # noqa: ANN401 - as above
+    def value_for(self, number: int) -> Any:
         return [(number + cpu) % 2**32 for cpu in range(self.lab.backend.possible_cpus)]
 
 
@@ -205,7 +205,7 @@ class ArrayMachine(MapMachine):
         super().__init__(backend)
         self.model = [self.value_for(0, 0)] * CAPACITY
 
-    def value_for(self, number: int, step: int = 1) -> Any:  # noqa: ANN401, ARG002 - what the type holds
+    def value_for(self, number: int, step: int = 1) -> Any:  # noqa: ARG002 - what the type holds
         return number
 
     @rule(index=KEYS, number=NUMBERS, flags=st.sampled_from([UpdateFlag.ANY, UpdateFlag.EXIST]))
@@ -244,7 +244,7 @@ class ArrayMachine(MapMachine):
 class PerCpuArrayMachine(ArrayMachine):
     arguments: ClassVar = {"type": "percpu_array", "value": "u32", "max_entries": CAPACITY}
 
-    def value_for(self, number: int, step: int = 1) -> Any:  # noqa: ANN401 - as above
+    def value_for(self, number: int, step: int = 1) -> Any:
         return [(number + step * cpu) % 2**32 for cpu in range(self.lab.backend.possible_cpus)]
 
 
@@ -267,15 +267,15 @@ class LpmTrieMachine(MapMachine):
         super().__init__(backend)
         self.model: dict[Any, int] = {}
 
-    def network(self, given: Any) -> Any:  # noqa: ANN401 - a network in any form
+    def network(self, given: Any) -> Any:
         return self.codec.unpack(self.codec.pack(given))
 
-    def longest(self, asked: Any) -> int | None:  # noqa: ANN401 - a network
+    def longest(self, asked: Any) -> int | None:
         covering = [network for network in self.model if asked.subnet_of(network)]
         return self.model[max(covering, key=lambda network: network.prefixlen)] if covering else None
 
     @rule(given=NETWORKS, number=NUMBERS)
-    def assign(self, given: Any, number: int) -> None:  # noqa: ANN401 - as above
+    def assign(self, given: Any, number: int) -> None:
         network = self.network(given)
         if network in self.model or len(self.model) < CAPACITY:
             self.map[given] = number
@@ -285,11 +285,11 @@ class LpmTrieMachine(MapMachine):
             self.map[given] = number
 
     @rule(given=NETWORKS)
-    def delete(self, given: Any) -> None:  # noqa: ANN401 - as above
+    def delete(self, given: Any) -> None:
         assert self.map.delete(given) is (self.model.pop(self.network(given), None) is not None)
 
     @rule(given=ADDRESSES | NETWORKS)
-    def look(self, given: Any) -> None:  # noqa: ANN401 - as above
+    def look(self, given: Any) -> None:
         assert self.map.lookup(given) == self.longest(self.network(given))
 
     @invariant()
@@ -376,7 +376,7 @@ class SlotMachine(MapMachine):
     def make_things(self) -> list[Any]:
         return [1]
 
-    def seen(self, thing: Any) -> Any:  # noqa: ANN401 - what a lookup gives for it
+    def seen(self, thing: Any) -> Any:
         return thing
 
     @rule(index=st.integers(0, 5), which=st.integers(0, 2))
@@ -431,7 +431,7 @@ class ProgArrayMachine(SlotMachine):
     def make_things(self) -> list[Any]:
         return [self.lab.program(RETURN_TWO, type="xdp", name=f"p{number}") for number in range(3)]
 
-    def seen(self, thing: Any) -> Any:  # noqa: ANN401 - a program's number
+    def seen(self, thing: Any) -> Any:
         return thing.info.id
 
 

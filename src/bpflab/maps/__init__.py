@@ -1,4 +1,4 @@
-"""Maps as Python mappings, and the codecs between their bytes and values. `lab.map()` and `lab.open_map()` make them."""
+"""Maps as Python mappings, which `lab.map()` and `lab.open_map()` make, and the codecs of their keys and values."""
 
 from bpflab.abi.flags import MapFlag, UpdateFlag
 from bpflab.maps.codecs import AllCpus, BaseCodec, Codec, PerCpuValues, Prefix, make_codec

@@ -31,6 +31,10 @@ if TYPE_CHECKING:
 
         def __len__(self) -> int: ...
 
+        def __eq__(self, other: object) -> bool: ...
+
+        __hash__ = MapHandle.__hash__
+
         def __getattr__(self, name: str) -> Any: ...  # noqa: ANN401 - the operations of every family
 
 else:

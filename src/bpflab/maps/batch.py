@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import MutableMapping
 from itertools import chain, islice
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
@@ -135,6 +136,13 @@ class DeleteBatchMap(UpdateBatchMap[K, V], TakeMap[K, V]):
         for batch in self._raw():
             self._erase(batch)
 
+    def setdefault(self, key: K, default: V) -> V:
+        """Return the key's value; where there is none, put the default in and return it."""
+        value = self.lookup(key)
+        while value is None and not self.update(key, default, flags=UpdateFlag.NOEXIST):
+            value = self.lookup(key)
+        return default if value is None else value
+
     def popitem(self) -> tuple[K, V]:
         """Take out the first entry that the kernel gives, and return it; MapKeyError when the map is empty."""
         for key in iter(self):
@@ -181,3 +189,6 @@ class DeleteBatchMap(UpdateBatchMap[K, V], TakeMap[K, V]):
             value = self.lookup_and_delete(key)
             if value is not None:
                 yield key, value
+
+
+MutableMapping.register(DeleteBatchMap)

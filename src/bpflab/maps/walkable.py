@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import ItemsView, Iterator, KeysView, ValuesView
+from collections.abc import ItemsView, Iterator, KeysView, Mapping, ValuesView
 from functools import cached_property
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Final, TypeVar
@@ -15,6 +15,7 @@ from bpflab.maps.batch_call import BatchReader, RawBatch, batch_refusal, chunk_e
 from bpflab.maps.codecs.base import UNFIT
 from bpflab.maps.codecs.plain import BytesCodec
 from bpflab.maps.elements import LookupMap
+from bpflab.maps.handle import MapHandle
 from bpflab.maps.slots import ElementSlot, NextKeySlot
 from bpflab.maps.walk import STEPS_PER_ENTRY, ChangedTooOften, walk_by_next_key
 
@@ -51,6 +52,14 @@ class WalkableMap(LookupMap[K, V]):
 
     def __bool__(self) -> bool:
         return next(self._raw(), None) is not None
+
+    def __eq__(self, other: object) -> bool:
+        """Compare the content with a dict's or another mapping's; with another map, whether it is the same object."""
+        if isinstance(other, MapHandle) or not isinstance(other, Mapping):
+            return self is other
+        return self.lookup_batch() == dict(other)
+
+    __hash__ = MapHandle.__hash__
 
     def keys(self) -> KeysView[K]:
         """Return a view of the keys."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import struct
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar, runtime_checkable
 
 from bpflab.errors import CodecError
@@ -137,7 +138,7 @@ class AdaptedCodec(BaseCodec[Any]):
         """Pack by the user's codec; CodecError when it answers another number of bytes or a ValueError."""
         try:
             packed = bytes(self._codec.pack(value))
-        except (ValueError, TypeError, OverflowError) as error:
+        except (ValueError, TypeError, OverflowError, struct.error) as error:
             raise self.refusal(value, error) from error
         if len(packed) != self.size:
             raise CodecError(f"{self.name}.pack({value!r}) gave {len(packed)} bytes; its size is {self.size}.")
