@@ -139,6 +139,7 @@ _MAKERS: Final[Mapping[ArgumentKind, Callable[[int], Convert]]] = {
     ArgumentKind.MAP_KEY: lambda index: (
         lambda run, registers, values: run.memory.read(registers[index], _map_of(values).key_size)
     ),
+    ArgumentKind.CONST_STR: lambda index: lambda run, registers, _values: text_at(run, registers[index]),
     ArgumentKind.MAP_VALUE: lambda index: (
         lambda run, registers, values: run.memory.read(registers[index], _map_of(values).value_size)
     ),
@@ -174,6 +175,14 @@ def _number(index: int, width: int) -> Convert:
 
 def _map_of(values: Sequence[Any]) -> SimMap:
     return next(value for value in values if isinstance(value, SimMap))
+
+
+def text_at(run: Run, address: int) -> bytes:
+    """Return a text that ends with a zero byte, without it."""
+    text = bytearray()
+    while (byte := run.memory.read(address + len(text), 1)) != b"\0":
+        text += byte
+    return bytes(text)
 
 
 def map_at(run: Run, address: int) -> SimMap:

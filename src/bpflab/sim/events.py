@@ -24,7 +24,8 @@ class Redirect(Event):
     """A packet that a program sent elsewhere by the verdict REDIRECT.
 
     `target` says where: an interface's index for plain redirects, the map's name and index for redirects by a
-    map. `helper` is the one that chose it; `flags` what it was given.
+    map. `helper` is the one that chose it; `flags` and `next_hop` (an address, from redirect_neigh) are what it was
+    given.
     """
 
     helper: str
@@ -33,6 +34,7 @@ class Redirect(Event):
     index: int = 0
     flags: int = 0
     packet: bytes = b""
+    next_hop: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +48,9 @@ class Clone(Event):
 
 @dataclass(frozen=True, slots=True)
 class PerfEvent(Event):
-    """A record given to perf_event_output: the map, the CPU's index in it, and the bytes."""
+    """A record given to perf_event_output: the map, the CPU's index in it, the bytes, and what was answered."""
 
     map: str
     index: int
     data: bytes
+    answer: int = 0

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from bpflab.sim.maps.base import SimMap
     from bpflab.sim.places import Place
     from bpflab.sim.programs import SimProgram
+    from bpflab.sim.timers import Timer
 
 UNION_SIZES: Final = {Command.LINK_CREATE: 60}
 """Bytes that a command's attr knows in all, where kinds of it share a union: up to uprobe_multi.pid in Linux 6.18."""
@@ -69,6 +70,7 @@ class SimKernel:
         self.places: dict[tuple[object, ...], Place] = {}
         self.world = World()
         self.counting = 0
+        self.timers: dict[int, Timer] = {}
         self.last_run_steps = 0
         self._helpers: dict[ProgType, Bindings] = {}
         self.lock = threading.RLock()
