@@ -163,6 +163,17 @@ def test_a_clang_that_does_not_know_bpf_is_passed_over(tmp_path: Path, monkeypat
     assert compilers.find_compiler().command[0] != str(clang)
 
 
+def test_a_system_without_kernel_headers_gets_those_of_ziglang(
+    source: Path, tmp_path: Path, counted: Counted, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(compilers, "SYSTEM_HEADERS", tmp_path / "none")
+    source.write_text("#include <linux/bpf.h>\n" + SOURCE)
+    compilers._compiler.cache_clear()
+    found = compile_c(source, cache=tmp_path, flags=["-nostdlibinc"])
+    compilers._compiler.cache_clear()
+    assert (returned(found), counted.compilations) == (1, 1)
+
+
 def test_a_compiler_that_is_not_there_is_named(source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("BPF_CLANG", "no-such-clang -v")
     with pytest.raises(CompileError, match=r"\$BPF_CLANG is 'no-such-clang -v', and 'no-such-clang' is no program"):

@@ -25,6 +25,7 @@ BUNDLED: Final = "ziglang"
 """What $BPF_CLANG says to take the Python package's clang though there is another."""
 HEADERS: Final = Path(__file__).parent.parent / "headers"
 """The package's headers: bpf/ for programs, and fallback/ for what C libraries ask for in vain."""
+SYSTEM_HEADERS: Final = Path("/usr/include")
 
 _ARCHITECTURES: Final = {
     "x86_64": ("x86", "x86"),
@@ -98,9 +99,9 @@ def _knows_bpf(clang: str) -> bool:
 
 def _plain(command: tuple[str, ...], zig: Path | None) -> Compiler:
     """Describe a clang of the system: its headers, or those of ziglang where it has none of the kernel."""
-    multiarch = Path("/usr/include") / f"{platform.machine()}-linux-gnu"
+    multiarch = SYSTEM_HEADERS / f"{platform.machine()}-linux-gnu"
     headers: tuple[str, ...] = ("-isystem", str(multiarch)) if multiarch.is_dir() else ()
-    if zig is not None and not Path("/usr/include/linux/bpf.h").exists():
+    if zig is not None and not (SYSTEM_HEADERS / "linux" / "bpf.h").exists():
         headers += _zig_kernel_headers(zig, "-idirafter")
     return Compiler(command, headers + _own_headers(), _output((*command, "--version")))
 

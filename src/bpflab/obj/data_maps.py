@@ -74,7 +74,7 @@ def _typed(btf: Btf, type_id: int) -> Iterator[tuple[str, Variable]]:
 
 def _untyped(elf: Elf, section: Section) -> Iterator[tuple[str, Variable]]:
     for symbol in elf.symbols_in.get(section.index, ()):
-        if symbol.size and symbol.name:
+        if symbol.size:
             yield symbol.name, Variable(symbol.name, symbol.value, symbol.size)
 
 
