@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import sys
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, ClassVar, Final
@@ -60,6 +61,7 @@ class ProgSpec:
     attach_btf_id: int = 0
     func_info: Records = Records()
     line_info: Records = Records()
+    byteorder: ByteOrder = sys.byteorder
 
     @property
     def gpl_compatible(self) -> bool:

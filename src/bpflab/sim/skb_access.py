@@ -12,6 +12,7 @@ from bpflab.sim.skb_context import SK_BUFF, place
 
 if TYPE_CHECKING:
     from bpflab.abi.context import ContextField
+    from bpflab.asm.insn import ByteOrder
     from bpflab.sim.check import CtxField, CtxRule
 
 PACKET: Final = frozenset({"data", "data_end", "data_meta"})
@@ -28,15 +29,15 @@ class Access:
     hidden: frozenset[str]
     writable: frozenset[str]
 
-    def rule(self) -> CtxRule:
-        """Return the rule for the load-time check."""
+    def rule(self, order: ByteOrder) -> CtxRule:
+        """Return the rule for the load-time check of programs of a byte order."""
 
         def rule(offset: int, size: int, store: bool) -> CtxField | None:
             field = SK_BUFF.at(offset) if 0 <= offset < SK_BUFF.size else None
             if field is None or offset % size or field.name in self.hidden:
                 return None
             allowed = self._may_write(field, offset, size) if store else _may_read(field, offset, size)
-            return place(field, offset, size) if allowed else None
+            return place(field, offset, size, order, store=store) if allowed else None
 
         return rule
 
@@ -57,7 +58,7 @@ def _may_read(field: ContextField, offset: int, size: int) -> bool:
 
 
 SOCKET_FILTER: Final = Access(
-    hidden=PACKET | {"tc_classid", "tstamp", "wire_len", "hwtstamp", "flow_keys", "tstamp_type"},
+    hidden=PACKET | SOCKET | {"tc_classid", "tstamp", "wire_len", "hwtstamp", "flow_keys", "tstamp_type"},
     writable=frozenset({"cb"}),
 )
 CGROUP_SKB: Final = Access(

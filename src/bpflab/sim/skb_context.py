@@ -11,6 +11,7 @@ from bpflab.sim.memory import RegionKind
 
 if TYPE_CHECKING:
     from bpflab.abi.context import ContextField
+    from bpflab.asm.insn import ByteOrder
     from bpflab.sim.memory import Scope
     from bpflab.sim.skb import Skb
 
@@ -22,13 +23,17 @@ POINTERS: Final = {
 }
 """Where 64-bit pointers stand that `__sk_buff` has as 32 bits: behind the structure itself."""
 SIZE: Final = 216
-KERNEL_SIZES: Final = {"pkt_type": 1, "vlan_present": 1} | dict.fromkeys(
-    ("protocol", "vlan_proto", "vlan_tci", "queue_mapping", "tc_index", "gso_segs", "gso_size"), 2
+KERNEL_SIZES: Final = {"pkt_type": 1} | dict.fromkeys(
+    (
+        *("protocol", "vlan_proto", "vlan_tci", "queue_mapping", "tc_index", "tc_classid"),
+        *("gso_segs", "gso_size", "family", "remote_port", "local_port"),
+    ),
+    2,
 )
-"""Fields that `struct sk_buff` keeps in fewer bytes than `__sk_buff` has; the others have all four.
+"""Fields that `struct sk_buff` and `struct sock` keep in fewer bytes than `__sk_buff` has; the others have all four.
 
 A read of no fewer bytes than that gives the whole value, wherever in the field it begins: the verifier's
-convert_ctx_accesses shifts only what is narrower than the kernel's own field.
+convert_ctx_accesses shifts only what is narrower than the kernel's own field. A write keeps only so much.
 """
 WIDE: Final = {"flow_keys": Kind.FLOW_KEYS, "sk": Kind.SOCK_COMMON}
 
@@ -39,7 +44,8 @@ class SkbContext:
     def __init__(self, scope: Scope) -> None:
         self.bytes = bytearray(SIZE)
         self.region = scope.add(RegionKind.CONTEXT, self.bytes, name="__sk_buff", owner=self)
-        self.prefix = "<" if scope.memory.order == "little" else ">"
+        self.order = scope.memory.order
+        self.prefix = "<" if self.order == "little" else ">"
 
     def __getitem__(self, name: str) -> int:
         field = SK_BUFF.field(name)
@@ -61,6 +67,14 @@ class SkbContext:
         field = SK_BUFF.field(name)
         self.bytes[field.offset : field.end] = content.ljust(field.end - field.offset, b"\0")
 
+    def network(self, name: str) -> int:
+        """Return a 16-bit number that stands in network byte order, in host byte order."""
+        return int.from_bytes((self[name] & 0xFFFF).to_bytes(2, self.order), "big")
+
+    def set_network(self, name: str, value: int) -> None:
+        """Set a 16-bit number that stands in network byte order."""
+        self[name] = int.from_bytes(value.to_bytes(2, "big"), self.order)
+
     def write_pointers(self, skb: Skb) -> None:
         """Write the packet's pointers and length."""
         base = skb.region.address
@@ -69,13 +83,15 @@ class SkbContext:
         self["len"] = skb.length
 
 
-def place(field: ContextField, offset: int, size: int) -> CtxField:
+def place(field: ContextField, offset: int, size: int, order: ByteOrder, *, store: bool) -> CtxField:
     """Say where the simulated context keeps the accessed bytes of a field."""
     if field.name in POINTERS:
         at, kind = POINTERS[field.name]
         return CtxField(kind, at, 8)
     if field.name in WIDE:
         return CtxField(WIDE[field.name], offset, 8, nullable=field.name == "sk")
-    if size >= KERNEL_SIZES.get(field.name, 4) and not field.count and size < field.size:
-        return CtxField(Kind.SCALAR, field.offset, field.size)
-    return CtxField(Kind.SCALAR, offset, size)
+    kept = KERNEL_SIZES.get(field.name, field.size)
+    if field.count or (size < kept and not store):
+        return CtxField(Kind.SCALAR, offset, size)
+    whole = kept if store else size
+    return CtxField(Kind.SCALAR, field.offset if order == "little" else field.end - whole, whole)

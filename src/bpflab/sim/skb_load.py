@@ -18,8 +18,8 @@ def packet_loader(skb: Skb) -> PacketLoad:
 
     def load(offset: int, size: int) -> int | None:
         if offset < 0:
-            base = skb.header_offset(0) - SKF_LL_OFF if offset < SKF_NET_OFF else skb.header_offset(1) - SKF_NET_OFF
-            start = skb.data + base + offset
+            link = offset < SKF_NET_OFF
+            start = offset + (skb.mac_header - SKF_LL_OFF if link else skb.network_header - SKF_NET_OFF)
             raw = bytes(skb.buffer[start : start + size]) if skb.mac_header <= start <= skb.tail - size else None
         else:
             raw = skb.read(offset, size)

@@ -84,6 +84,7 @@ def read_spec(kernel: SimKernel, request: Request) -> ProgSpec:
         attach_btf_id=request["attach_btf_id"],
         func_info=_records(request, "func_info", FUNC_INFO_SIZE),
         line_info=_records(request, "line_info", LINE_INFO_SIZE),
+        byteorder=kernel.machine.byteorder,
     )
 
 

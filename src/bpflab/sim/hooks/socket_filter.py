@@ -8,4 +8,4 @@ from bpflab.abi.prog_types import ProgType
 from bpflab.sim.hooks.skb import SkbHook
 from bpflab.sim.skb_access import SOCKET_FILTER
 
-HOOK: Final = SkbHook(ProgType.SOCKET_FILTER, SOCKET_FILTER, direct=False, packet_writable=False)
+HOOK: Final = SkbHook(ProgType.SOCKET_FILTER, SOCKET_FILTER, packet_writable=False)
