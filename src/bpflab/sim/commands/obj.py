@@ -25,7 +25,8 @@ PINNABLE: Final = (SimMap, SimProgram, SimLink)
 
 def obj_pin(kernel: SimKernel, request: Request) -> int:
     """Give a map, program or link a path."""
-    refuse_if(request["file_flags"] & ~PATH_FD or request["path_fd"])
+    refuse_if(request["file_flags"] & ~PATH_FD)
+    check_path_fd(request)
     try:
         target = kernel.files.get(request["bpf_fd"]).object
     except Refusal:
@@ -39,10 +40,16 @@ def obj_pin(kernel: SimKernel, request: Request) -> int:
 def obj_get(kernel: SimKernel, request: Request) -> int:
     """Open what is pinned at a path; the access flags count for maps."""
     flags = request["file_flags"]
-    refuse_if(request["bpf_fd"] or flags & ~(ACCESS | PATH_FD) or request["path_fd"])
+    refuse_if(request["bpf_fd"] or flags & ~(ACCESS | PATH_FD))
+    check_path_fd(request)
     mode = file_mode(flags)
     path = _path(request)
     return kernel.files.open(kernel.bpffs.get(path), mode)
+
+
+def check_path_fd(request: Request) -> None:
+    """Refuse (EINVAL) a `path_fd` without its flag; with it, it does not matter: pins have absolute paths."""
+    refuse_if(request["path_fd"] and not request["file_flags"] & PATH_FD)
 
 
 def _path(request: Request) -> str:

@@ -28,7 +28,7 @@ LARGEST: Final = 1 << 32
 class ArenaMap(SimMap):
     """ARENA of `max_entries` pages."""
 
-    can_be_inner: ClassVar[bool] = False
+    too_big: ClassVar[frozenset[str]] = frozenset({"max_entries"})
 
     def __init__(self, kernel: SimKernel, spec: MapSpec) -> None:
         super().__init__(kernel, spec)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from bpflab.abi.flags import ProgFlag
 from bpflab.abi.map_types import MapType
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 class ProgArrayMap(SlotMap):
     """PROG_ARRAY. The first program that is put in or that uses it decides which may follow: `owner`."""
+
+    can_be_inner: ClassVar[bool] = False
 
     def __init__(self, kernel: SimKernel, spec: MapSpec) -> None:
         super().__init__(kernel, spec)

@@ -18,7 +18,6 @@ class SlotMap(IndexedMap):
     """An array of references, most of them empty. A lookup by the system call gives the object's id."""
 
     too_big: ClassVar[frozenset[str]] = frozenset()
-    can_be_inner: ClassVar[bool] = False
     shows_ids: ClassVar[bool] = True
 
     def __init__(self, kernel: SimKernel, spec: MapSpec) -> None:

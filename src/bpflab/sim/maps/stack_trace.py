@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from typing import TYPE_CHECKING, ClassVar, Final
+from typing import TYPE_CHECKING, Final
 
 from bpflab.abi.errno import Errno
 from bpflab.abi.flags import MapFlag
@@ -25,8 +25,6 @@ BUILD_ID_ENTRY: Final = 32
 
 class StackTraceMap(SimMap):
     """STACK_TRACE. Programs put traces in with `keep`, user space reads and removes them by id."""
-
-    can_be_inner: ClassVar[bool] = False
 
     def __init__(self, kernel: SimKernel, spec: MapSpec) -> None:
         super().__init__(kernel, spec)

@@ -6,7 +6,7 @@ apart by the file behind the descriptor; a program names one by its address.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar, Final, NoReturn
+from typing import TYPE_CHECKING, Final, NoReturn
 
 from bpflab.abi.errno import Errno
 from bpflab.abi.map_types import MapType
@@ -28,8 +28,6 @@ MAX_VALUE: Final = 65407
 
 class StorageMap(SimMap):
     """A value for each object that was given one."""
-
-    can_be_inner: ClassVar[bool] = False
 
     def __init__(self, kernel: SimKernel, spec: MapSpec) -> None:
         super().__init__(kernel, spec)
