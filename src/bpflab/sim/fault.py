@@ -8,10 +8,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 
 class FaultKind(StrEnum):
@@ -34,6 +30,10 @@ class FaultKind(StrEnum):
     UNKNOWN_HELPER = "unknown helper"
     HELPER_ARGUMENT = "helper argument"
     UNRELEASED_REFERENCE = "unreleased reference"
+
+
+STACK = "stack"
+"""The name of every function's stack; offsets in it are told from r10."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +71,8 @@ class Access:
             return f"{_bytes(self.before)} before the start of {whole}"
         if self.after:
             return f"{_bytes(self.after)} past the end of {whole}"
+        if self.region == STACK:
+            return f"r10{self.offset - self.region_size} of its stack"
         return f"offset {self.offset} of {whole}"
 
 
@@ -120,19 +122,6 @@ class Fault(Exception):  # noqa: N818 - it never reaches a user; FaultError does
         if self.moment.register is not None:
             held = f"; r{self.moment.register} held {register_text(self.moment.value)}"
         return f"insn {self.moment.pc}: {self.kind}: {self.reason}{held}"
-
-    def report(self, lines: Mapping[int, str] | None = None) -> str:
-        """Several lines: the sentence, the latest instructions, and the registers.
-
-        `lines` gives text (source or disassembly) by instruction slot.
-        """
-        if self.moment is None:
-            return str(self)
-        texts = lines or {}
-        parts = [str(self)]
-        parts += [f"  {pc:>5}: {texts.get(pc, '')}".rstrip() for pc in self.moment.trail]
-        parts += [f"  r{index} = {register_text(value)}" for index, value in enumerate(self.moment.registers)]
-        return "\n".join(parts)
 
 
 def register_text(value: int | None) -> str:

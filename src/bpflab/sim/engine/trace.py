@@ -5,9 +5,22 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from bpflab.abi.insn import CALL, MODE_MASK, SIZE_MASK, AtomicOp, CallSource, InsnClass, JmpOp, Mode, Size
+from bpflab.abi.insn import (
+    CALL,
+    MAY_GOTO,
+    MODE_MASK,
+    SIZE_MASK,
+    AtomicOp,
+    CallSource,
+    InsnClass,
+    JmpOp,
+    Mode,
+    Size,
+    Source,
+)
+from bpflab.sim.engine.jump import CONDITIONS
 from bpflab.sim.engine.run import Finished, Switched, out_of_budget
-from bpflab.sim.engine.step import WORD
+from bpflab.sim.engine.step import HALF, WORD
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -71,7 +84,7 @@ def _drive(run: Run, sink: Callable[[Step], None]) -> int:
 
 
 def _advance(run: Run, sink: Callable[[Step], None]) -> bool:
-    program, pc, depth, before = run.program, run.pc, len(run.frames), list(run.regs)
+    program, pc, depth, before, loops = run.program, run.pc, len(run.frames), list(run.regs), run.loops_left
     run.trail.append(pc)
     finished = False
     try:
@@ -92,7 +105,7 @@ def _advance(run: Run, sink: Callable[[Step], None]) -> bool:
             depth=depth,
             changed=changed,
             write=_write(insn, before, run),
-            taken=run.pc != pc + 1 if is_conditional(insn) else None,
+            taken=_taken(insn, before, loops) if is_conditional(insn) else None,
             call=_call(insn, before, run),
         )
     )
@@ -103,6 +116,15 @@ def is_conditional(insn: Insn) -> bool:
     """Tell whether an instruction is a jump with two ways to go on."""
     jump = insn.cls in {InsnClass.JMP, InsnClass.JMP32}
     return jump and insn.operation not in {JmpOp.JA, JmpOp.CALL, JmpOp.EXIT}
+
+
+def _taken(insn: Insn, before: list[int], loops: int) -> bool:
+    """Tell whether a jump was taken, also when it leads to the next instruction."""
+    if insn.opcode == MAY_GOTO:
+        return not loops
+    bits, mask = (64, WORD) if insn.cls is InsnClass.JMP else (32, HALF)
+    second = before[insn.src] if insn.opcode & Source.X else insn.imm
+    return CONDITIONS[bits][JmpOp(insn.operation)](before[insn.dst] & mask, second & mask)
 
 
 def _call(insn: Insn, before: list[int], run: Run) -> CallRecord | None:
