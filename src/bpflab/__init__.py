@@ -1,13 +1,22 @@
-"""A laboratory for BPF programs: load them, run them on packets, read their maps, on any backend."""
+"""A laboratory for BPF programs: load them, run them on packets, read their maps, on any backend.
+
+Names are imported when they are first used, so that `import bpflab.asm` brings the assembler and nothing else.
+"""
 
 from __future__ import annotations
 
-from bpflab.abi.map_types import MapType
-from bpflab.abi.prog_types import ProgType
-from bpflab.abi.verdicts import CGROUP, SK, TC, TCX, XDP
-from bpflab.contexts import FlowKeys, RawContext, SkBuff, SkLookup, XdpMd
-from bpflab.errors import BpfError
-from bpflab.lab import Lab
+from importlib import import_module
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from bpflab.abi.flags import MapFlag, RunFlag, UpdateFlag
+    from bpflab.abi.map_types import MapType
+    from bpflab.abi.prog_types import ProgType
+    from bpflab.abi.verdicts import CGROUP, SK, TC, TCX, XDP
+    from bpflab.contexts import FlowKeys, RawContext, SkBuff, SkLookup, XdpMd
+    from bpflab.errors import BpfError
+    from bpflab.lab import Lab
+    from bpflab.programs.verifier import VerifierError
 
 __version__ = "0.1.0"
 
@@ -20,11 +29,38 @@ __all__ = [
     "BpfError",
     "FlowKeys",
     "Lab",
+    "MapFlag",
     "MapType",
     "ProgType",
     "RawContext",
+    "RunFlag",
     "SkBuff",
     "SkLookup",
+    "UpdateFlag",
+    "VerifierError",
     "XdpMd",
     "__version__",
 ]
+
+_HOMES: Final = {
+    "abi.flags": ("MapFlag", "RunFlag", "UpdateFlag"),
+    "abi.map_types": ("MapType",),
+    "abi.prog_types": ("ProgType",),
+    "abi.verdicts": ("CGROUP", "SK", "TC", "TCX", "XDP"),
+    "contexts": ("FlowKeys", "RawContext", "SkBuff", "SkLookup", "XdpMd"),
+    "errors": ("BpfError",),
+    "lab": ("Lab",),
+    "programs.verifier": ("VerifierError",),
+}
+_HOME_OF: Final = {name: home for home, names in _HOMES.items() for name in names}
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOME_OF:
+        raise AttributeError(f"module 'bpflab' has no attribute {name!r}")
+    value = globals()[name] = getattr(import_module(f"bpflab.{_HOME_OF[name]}"), name)
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
