@@ -49,12 +49,16 @@ NETWORKS: Final = {
 
 
 class GivenContext:
-    """`struct __sk_buff` as the caller gave it, and as it gets it back. None stands for zeros."""
+    """`struct __sk_buff` as the caller gave it, and as it gets it back.
 
-    def __init__(self, raw: bytes | None, order: ByteOrder) -> None:
-        refuse_if(any((raw or b"")[SK_BUFF.size :]), Errno.E2BIG)
-        self.given = raw is not None
-        self.bytes = bytearray((raw or b"")[: SK_BUFF.size].ljust(SK_BUFF.size, b"\0"))
+    There is one also if the caller only asked for what comes out.
+    """
+
+    def __init__(self, given: RunInput, order: ByteOrder) -> None:
+        raw = given.ctx or b""
+        refuse_if(any(raw[SK_BUFF.size :]), Errno.E2BIG)
+        self.given = given.ctx is not None or given.wants_ctx
+        self.bytes = bytearray(raw[: SK_BUFF.size].ljust(SK_BUFF.size, b"\0"))
         self.prefix = "<" if order == "little" else ">"
 
     def __getitem__(self, name: str) -> int:

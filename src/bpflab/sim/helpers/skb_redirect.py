@@ -1,8 +1,4 @@
-"""Packets sent elsewhere: at once as a copy, or by the verdict REDIRECT.
-
-Nothing leaves the simulated kernel: what would, is noted in the world's events. A redirect becomes an event when
-the program returns the verdict, with the packet as it is then.
-"""
+"""Socket buffers sent elsewhere: at once as a copy, or by the verdict REDIRECT (see `redirect`)."""
 
 from __future__ import annotations
 
@@ -12,9 +8,8 @@ from typing import TYPE_CHECKING, Final
 
 from bpflab.abi.errno import Errno
 from bpflab.abi.helper_flags import RedirectFlag
-from bpflab.abi.verdicts import TC, XDP
+from bpflab.abi.verdicts import TC
 from bpflab.sim.events import Clone, Redirect
-from bpflab.sim.frame import XdpFrame
 
 if TYPE_CHECKING:
     from bpflab.sim.skb import Skb
@@ -32,21 +27,12 @@ def redirect_neigh(env: Environment, ifindex: int, params: bytes | None, plen: i
     """Choose the device that the packet leaves by, through the neighbour in `params` or the one that routes give."""
     if flags or 0 < plen < NEXT_HOP_SIZE:
         return TC.SHOT
-    return _choose(env, Redirect(_name(env), "redirect_neigh", ifindex, next_hop=next_hop(env, params or b"")))
+    return _choose(env, Redirect(env.running.name, "redirect_neigh", ifindex, next_hop=next_hop(env, params or b"")))
 
 
 def redirect_peer(env: Environment, ifindex: int, flags: int) -> int:
     """Choose the device whose other end the packet enters by."""
-    return TC.SHOT if flags else _choose(env, Redirect(_name(env), "redirect_peer", ifindex))
-
-
-def redirect(env: Environment, ifindex: int, flags: int) -> int:
-    """Choose the device that the packet leaves or enters by."""
-    if isinstance(env.frame, XdpFrame):
-        return XDP.ABORTED if flags else _choose(env, Redirect(_name(env), "redirect", ifindex), XDP.REDIRECT)
-    if flags & ~INGRESS:
-        return TC.SHOT
-    return _choose(env, Redirect(_name(env), "redirect", ifindex, flags=flags))
+    return TC.SHOT if flags else _choose(env, Redirect(env.running.name, "redirect_peer", ifindex))
 
 
 def clone_redirect(env: Environment, skb: Skb, ifindex: int, flags: int) -> int:
@@ -64,7 +50,7 @@ def clone_redirect(env: Environment, skb: Skb, ifindex: int, flags: int) -> int:
     elif not interface.up:
         answer = NET_RX_DROP if flags & INGRESS else -Errno.ENETDOWN
     else:
-        env.kernel.world.record(Clone(_name(env), ifindex, flags, skb.content))
+        env.kernel.world.record(Clone(env.running.name, ifindex, flags, skb.content))
     skb.refresh()
     return answer
 
@@ -80,10 +66,6 @@ def next_hop(env: Environment, params: bytes) -> str:
     return str(ipaddress.IPv6Address(address[:16])) if family == AF_INET6 else ""
 
 
-def _choose(env: Environment, event: Redirect, verdict: int = TC.REDIRECT) -> int:
+def _choose(env: Environment, event: Redirect) -> int:
     env.state["redirect"] = event
-    return verdict
-
-
-def _name(env: Environment) -> str:
-    return env.running.spec.name
+    return TC.REDIRECT

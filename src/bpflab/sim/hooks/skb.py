@@ -69,7 +69,7 @@ class SkbHook:
     def test_run(self, kernel: SimKernel, program: SimProgram, given: RunInput) -> RunOutput:
         """Run on a socket buffer that holds the packet, `repeat` times over the same buffer."""
         check_input(given)
-        fields = GivenContext(given.ctx, kernel.memory.order)
+        fields = GivenContext(given, kernel.memory.order)
         with kernel.memory.scope() as scope:
             skb = build(kernel, scope, given, fields, with_mac=self.with_mac)
             checked = bool(given.flags & RunFlag.SKB_CHECKSUM_COMPLETE)
