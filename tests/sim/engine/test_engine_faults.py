@@ -14,14 +14,15 @@ from bpflab.sim.memory import Memory, RegionKind
 
 
 def fault_of(insns: Sequence[Insn], *, strict: bool = False, arguments: int = 1) -> Fault:
-    """Run with r1 a packet of 64 bytes, r2 read-only data of 8, r3 freed memory."""
+    """Run with r1 a packet of 64 bytes with room around it, r2 read-only data of 8, r3 freed memory."""
     memory = Memory("little")
     freed = memory.add(RegionKind.MAP_VALUE, bytearray(8), name="counts")
     with memory.scope() as scope:
-        packet = scope.add(RegionKind.PACKET, bytearray(64))
+        packet = scope.add(RegionKind.PACKET, bytearray(96))
+        packet.low, packet.high = 16, 80
         rodata = scope.add(RegionKind.RODATA, bytearray(8), name=".rodata", writable=False)
         memory.remove(freed)
-        pointers = (packet.address, rodata.address, freed.address)[: arguments or 3]
+        pointers = (packet.start, rodata.address, freed.address)[: arguments or 3]
         run = Run(prepare(insns, memory, strict_alignment=strict), scope, arguments=pointers)
         with pytest.raises(Fault) as caught:
             run.execute()
@@ -38,6 +39,7 @@ def fault_in(text: str, *, strict: bool = False) -> Fault:
         ("r0 = *(u32 *)(r1 + 62)", FaultKind.OUT_OF_BOUNDS, 1, "2 bytes past the end of packet (64 bytes)"),
         ("r0 = *(u32 *)(r1 - 4)", FaultKind.OUT_OF_BOUNDS, 1, "4 bytes before the start of packet"),
         ("r1 += -1\nr0 = *(u8 *)(r1 + 0)", FaultKind.OUT_OF_BOUNDS, 1, "1 byte before the start of packet"),
+        ("*(u8 *)(r1 - 1) = 1", FaultKind.OUT_OF_BOUNDS, 1, "1 byte before the start of packet"),
         ("*(u8 *)(r1 + 64) = 1", FaultKind.OUT_OF_BOUNDS, 1, "write of 1 byte"),
         ("r4 = 0\nr0 = *(u64 *)(r4 + 16)", FaultKind.NULL_POINTER, 4, "r4 held 0x0"),
         ("r4 = 70000\n*(u64 *)(r4 + 0) = 1", FaultKind.NOT_A_POINTER, 4, "where there is no memory"),
