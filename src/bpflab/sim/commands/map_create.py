@@ -28,6 +28,13 @@ TOKEN_FD: Final = int(MapFlag.TOKEN_FD)
 ONLINE_NODES: Final = frozenset({0, 0xFFFFFFFF})
 """The only node there is, and NUMA_NO_NODE."""
 NUMA_NODE: Final = int(MapFlag.NUMA_NODE)
+WITHOUT_KEY_TYPE: Final = WITHOUT_BTF - {MapType.QUEUE, MapType.STACK} | {
+    MapType.ARRAY,
+    MapType.PERCPU_ARRAY,
+    MapType.LPM_TRIE,
+    MapType.BLOOM_FILTER,
+}
+"""Types that look at the BTF themselves, so that a key without a type is not refused at once."""
 NAME_CHARACTERS: Final = frozenset(
     b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_." + bytes({*range(0xC0, 0x100)} - {0xD7, 0xF7})
 )
@@ -76,11 +83,14 @@ def describe(kernel: SimKernel, made: SimMap, btf_fd: int) -> None:
     """Give a map the BTF of its key and value; their sizes have to be those of the map."""
     btf = kernel.find(btf_fd, SimBtf)
     spec = made.spec
-    refuse_if(btf.size_of(spec.btf_value_type_id) != made.value_size)
     if spec.btf_key_type_id:
         refuse_if(btf.size_of(spec.btf_key_type_id) != made.key_size)
-    refuse_if(spec.type in WITHOUT_BTF, Errno.ENOTSUPP)
+    else:
+        refuse_if(spec.type not in WITHOUT_KEY_TYPE)
+    refuse_if(btf.size_of(spec.btf_value_type_id) != made.value_size)
     made.describe(btf)
+    refuse_if(spec.type in WITHOUT_BTF, Errno.ENOTSUPP)
+    made.check_btf(btf)
 
 
 def check_offload(kernel: SimKernel, spec: MapSpec) -> None:

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from bpflab.abi.btf import BtfKind
 from bpflab.abi.errno import Errno
 from bpflab.abi.flags import MapFlag
 from bpflab.abi.map_types import MapType
+from bpflab.obj.btf_layout import resolve
+from bpflab.obj.btf_types import Int
 from bpflab.sim.maps import record, rules
 from bpflab.sim.maps.base import EXIST, LOCK, NOEXIST, SimMap
 from bpflab.sim.refusal import Refusal, refuse_if
@@ -15,6 +18,7 @@ from bpflab.sim.shared import SharedMemory, page_aligned
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from bpflab.sim.btf import SimBtf
     from bpflab.sim.kernel import SimKernel
     from bpflab.sim.maps.spec import MapSpec, MapTraits
     from bpflab.sim.memory import Region
@@ -28,6 +32,16 @@ class IndexedMap(SimMap):
     def index(self, key: bytes) -> int:
         """Return the index that a key means, in the target's byte order."""
         return int.from_bytes(key[:4], self.byteorder)
+
+    def check_btf(self, btf: SimBtf) -> None:
+        """Refuse (EINVAL) a key that is no 4-byte integer; a section of variables needs none."""
+        spec, types = self.spec, btf.types
+        if not spec.btf_key_type_id:
+            section = types.kind(resolve(types, spec.btf_value_type_id)) == BtfKind.DATASEC
+            refuse_if(self.type != MapType.ARRAY or self.max_entries != 1 or not section)
+            return
+        key = types[resolve(types, spec.btf_key_type_id)]
+        refuse_if(not isinstance(key, Int) or (key.bits, key.offset) != (32, 0))
 
     def next_key(self, key: bytes | None) -> bytes:
         """Return the following index; 0 for a key past the end; ENOENT after the last."""

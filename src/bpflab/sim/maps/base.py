@@ -15,7 +15,7 @@ from bpflab.abi.errno import Errno
 from bpflab.abi.flags import MapFlag, UpdateFlag
 from bpflab.sim.maps import rules
 from bpflab.sim.maps.batch import by_key
-from bpflab.sim.maps.record import LOCKS, SpecialField, special_fields
+from bpflab.sim.maps.record import SpecialField, check_fields, special_fields
 from bpflab.sim.maps.spec import MapTraits
 from bpflab.sim.memory import RegionKind
 from bpflab.sim.objects import KernelObject
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from bpflab.sim.request import Request
     from bpflab.sim.shared import SharedMemory
 
+LOCK_FIELD: Final = "bpf_spin_lock"
 NOEXIST: Final = int(UpdateFlag.NOEXIST)
 EXIST: Final = int(UpdateFlag.EXIST)
 LOCK: Final = int(UpdateFlag.LOCK)
@@ -76,11 +77,16 @@ class SimMap(KernelObject):
         return cls(kernel, spec)
 
     def describe(self, btf: SimBtf) -> None:
-        """Keep the BTF of key and value, and find the value's special fields."""
+        """Keep the BTF of key and value, and find the value's special fields; refuses those it may not have."""
+        fields = special_fields(btf.types, self.spec.btf_value_type_id)
+        check_fields(self.spec, fields)
         btf.get()
         self.btf = btf
-        self.fields = special_fields(btf.types, self.spec.btf_value_type_id)
-        self.has_lock = any(field.name in LOCKS for field in self.fields)
+        self.fields = fields
+        self.has_lock = any(field.name == LOCK_FIELD for field in fields)
+
+    def check_btf(self, btf: SimBtf) -> None:
+        """Refuse types of key and value that this type of map does not take."""
 
     def free(self) -> None:
         """Take the map out of the kernel's table and its values out of memory."""

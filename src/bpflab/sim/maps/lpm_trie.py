@@ -11,14 +11,17 @@ from bisect import bisect_right, insort
 from collections import Counter
 from typing import TYPE_CHECKING, ClassVar, Final
 
+from bpflab.abi.btf import BtfKind
 from bpflab.abi.errno import Errno
 from bpflab.abi.map_types import MapType
+from bpflab.obj.btf_layout import resolve
 from bpflab.sim.maps import record, rules
 from bpflab.sim.maps.base import EXIST, NOEXIST, SimMap
 from bpflab.sim.maps.element import Element
 from bpflab.sim.refusal import Refusal, refuse_if
 
 if TYPE_CHECKING:
+    from bpflab.sim.btf import SimBtf
     from bpflab.sim.kernel import SimKernel
     from bpflab.sim.maps.spec import MapSpec
 
@@ -46,6 +49,11 @@ class LpmTrieMap(SimMap):
         """Refuse what the rules do, and (EINVAL) a value too large for one allocation with its key."""
         super().check(spec)
         refuse_if(spec.value_size > MAX_VALUE)
+
+    def check_btf(self, btf: SimBtf) -> None:
+        """Refuse (EINVAL) a key that is no struct."""
+        key = self.spec.btf_key_type_id
+        refuse_if(not key or btf.types.kind(resolve(btf.types, key)) != BtfKind.STRUCT)
 
     def lookup(self, key: bytes) -> int:
         """Return the address of the value of the longest matching prefix, 0 when none matches."""

@@ -1,44 +1,32 @@
 """The fields of a map's value that belong to the kernel: locks, timers, pointers to kernel objects.
 
-Copies of a value leave them out: user space reads them as zero and cannot write them. Found in the
+Copies of a value leave them out: user space reads them as new and cannot write them. Found in the
 value's BTF by the names of their types (kernel/bpf/btf.c, btf_get_field_type).
 """
 
 from __future__ import annotations
 
+import sys
+from collections import Counter
 from dataclasses import dataclass
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
+from bpflab.abi.errno import Errno
+from bpflab.abi.flags import MapFlag
+from bpflab.abi.map_fields import FIELDS, NEED_LOCK, SPIN_LOCKS, STARTS_AT_ONE
 from bpflab.errors import BtfError
 from bpflab.obj import btf_types as t
 from bpflab.obj.btf_layout import resolve, size_of
+from bpflab.sim.refusal import refuse_if
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
 
     from bpflab.obj.btf import Btf
+    from bpflab.sim.maps.spec import MapSpec
 
-SIZES: Final[Mapping[str, int]] = MappingProxyType(
-    {
-        "bpf_spin_lock": 4,
-        "bpf_res_spin_lock": 8,
-        "bpf_timer": 16,
-        "bpf_wq": 16,
-        "bpf_task_work": 8,
-        "bpf_list_head": 16,
-        "bpf_list_node": 24,
-        "bpf_rb_root": 16,
-        "bpf_rb_node": 32,
-        "bpf_refcount": 4,
-    }
-)
-"""Structs of linux/bpf.h that only the kernel writes, by name."""
-
-KPTR_TAGS: Final = frozenset({"kptr_untrusted", "kptr", "percpu_kptr", "uptr"})
-LOCKS: Final = frozenset({"bpf_spin_lock"})
 MAX_DEPTH: Final = 4
-POINTER: Final = 8
+RESTRICTED: Final = int(MapFlag.RDONLY_PROG | MapFlag.WRONLY_PROG)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,39 +39,71 @@ class SpecialField:
 
 
 def special_fields(btf: Btf, type_id: int) -> tuple[SpecialField, ...]:
-    """Find the special fields of a value type, in order of their offsets; none if the BTF cannot be followed."""
+    """Find the special fields of a value type, in order of their offsets.
+
+    The kernel takes no notice of any when they do not go together, and neither does this.
+    """
     try:
-        return tuple(sorted(_walk(btf, type_id, 0, MAX_DEPTH), key=lambda found: found.offset))
+        found = sorted(_inside(btf, resolve(btf, type_id), 0, MAX_DEPTH), key=lambda field: field.offset)
     except BtfError:
         return ()
+    fields = tuple(field for field in found if not field.offset % FIELDS[field.name].alignment)
+    return fields if _go_together(fields) else ()
+
+
+def check_fields(spec: MapSpec, fields: tuple[SpecialField, ...]) -> None:
+    """Refuse a map whose values may not hold these fields: EACCES, EOPNOTSUPP."""
+    refuse_if(fields and spec.flags & RESTRICTED, Errno.EACCES)
+    refuse_if(any(spec.type not in FIELDS[field.name].maps for field in fields), Errno.EOPNOTSUPP)
+
+
+def _go_together(fields: tuple[SpecialField, ...]) -> bool:
+    names = Counter(field.name for field in fields)
+    twice = any(count > 1 and FIELDS[name].only_one for name, count in names.items())
+    locks = sum(names[name] for name in SPIN_LOCKS)
+    return not twice and locks <= 1 and (locks == 1 or NEED_LOCK.isdisjoint(names))
 
 
 def _walk(btf: Btf, type_id: int, offset: int, depth: int) -> Iterator[SpecialField]:
     type_id = resolve(btf, type_id)
     match btf[type_id]:
-        case t.Composite(name=name) if name in SIZES:
-            yield SpecialField(name, offset, SIZES[name])
-        case t.Composite(members=members) if depth:
-            for member in members:
-                yield from _walk(btf, member.type_id, offset + member.bit_offset // 8, depth - 1)
+        case t.Composite(name=name, size=size) if name in FIELDS:
+            if size == FIELDS[name].size:
+                yield SpecialField(name, offset, size)
         case t.Array(type_id=element, length=length) if depth:
-            size = size_of(btf, element)
-            found = tuple(_walk(btf, element, 0, depth - 1))
-            for index in range(length if found else 0):
-                yield from (SpecialField(each.name, offset + index * size + each.offset, each.size) for each in found)
-        case t.Pointer(type_id=pointed) if isinstance(btf[pointed], t.TypeTag) and btf.name(pointed) in KPTR_TAGS:
-            yield SpecialField(btf.name(pointed), offset, POINTER)
-        case t.Datasec(variables=variables) if depth:
+            yield from _repeat(btf, element, offset, length, depth - 1)
+        case t.Pointer(type_id=pointed) if isinstance(btf[pointed], t.TypeTag) and btf.name(pointed) in FIELDS:
+            yield SpecialField(btf.name(pointed), offset, FIELDS[btf.name(pointed)].size)
+        case _ if depth:
+            yield from _inside(btf, type_id, offset, depth - 1)
+
+
+def _inside(btf: Btf, type_id: int, offset: int, depth: int) -> Iterator[SpecialField]:
+    """Walk the members of a struct or union, or the variables of a section."""
+    match btf[type_id]:
+        case t.Composite(members=members):
+            for member in members:
+                yield from _walk(btf, member.type_id, offset + member.bit_offset // 8, depth)
+        case t.Datasec(variables=variables):
             for variable in variables:
                 var = btf.get(variable.type_id, t.Var)
-                yield from _walk(btf, var.type_id, offset + variable.offset, depth - 1)
+                yield from _walk(btf, var.type_id, offset + variable.offset, depth)
+
+
+def _repeat(btf: Btf, element: int, offset: int, length: int, depth: int) -> Iterator[SpecialField]:
+    found, size = tuple(_walk(btf, element, 0, depth)), size_of(btf, element)
+    for start in range(offset, offset + length * size, size or 1) if found else ():
+        yield from (SpecialField(each.name, start + each.offset, each.size) for each in found)
 
 
 def without(fields: tuple[SpecialField, ...], value: bytes) -> bytes:
-    """Return a value with its special fields zero: what user space reads."""
+    """Return a value with its special fields as new: what user space reads."""
+    if not fields:
+        return value
     copy = bytearray(value)
     for field in fields:
-        copy[field.offset : field.offset + field.size] = bytes(field.size)
+        first = int(field.name in STARTS_AT_ONE)
+        copy[field.offset : field.offset + field.size] = first.to_bytes(field.size, sys.byteorder)
     return bytes(copy)
 
 
