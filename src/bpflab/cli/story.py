@@ -64,12 +64,15 @@ class Storyteller:
 
     def pytest_collection_modifyitems(self, config: pytest.Config, items: list[pytest.Item]) -> None:
         """Learn what each test is about, and say what is going to happen."""
+        from bpflab.backend.select import kernel_refusal
         from pytest_bpflab.backends import backend_names, describe
 
         for item in items:
             self.sentences[_function(item.nodeid)] = _sentence(item)
         self.backend = describe(config, backend_names(config)[0])
         self.console.print(f"[bold]A firewall in XDP, tested on {self.backend}[/]")
+        if config.getoption("bpf_backend") == "auto" and kernel_refusal():
+            self.console.print(f"[dim]not on the running kernel: {kernel_refusal()}[/]")
         self.console.print(f"[dim]{config.rootpath}[/]\n")
 
     def pytest_bpf_run(self, item: pytest.Item, run: Run) -> None:
@@ -133,7 +136,8 @@ class Storyteller:
         outcome = f"[red]{failed} of {tests} tests failed[/]" if failed else f"[green]{tests} tests passed[/]"
         seconds = time.perf_counter() - self.started
         self.console.print(f"\n[bold]{outcome}[/] in {seconds:.1f} s, on {self.backend or 'no backend'}")
-        self.console.print(f"{packets} packets: {counted or 'none'}; {mean:.0f} ns each, as the backend measured")
+        each = f"; {mean:.0f} ns each, as the kernel measured" if mean else ""
+        self.console.print(f"{packets} packets: {counted or 'none'}{each}")
 
 
 def _function(nodeid: str) -> str:
@@ -151,8 +155,12 @@ def _packets(tale: Tale) -> Table:
         style = STYLES.get(name, "bold")
         more = f"and {tale.verdicts[name] - 1} more" if tale.verdicts[name] > 1 else ""
         packet = Text(_told(run), style="dim", overflow="ellipsis", no_wrap=True)
-        table.add_row(f"[{style}]{name}[/]", packet, f"[dim]{run.duration} ns[/]", f"[dim]{more}[/]")
+        table.add_row(f"[{style}]{name}[/]", packet, f"[dim]{_nanoseconds(run.duration)}[/]", f"[dim]{more}[/]")
     return table
+
+
+def _nanoseconds(duration: int) -> str:
+    return f"{duration} ns" if duration else ""  # the clock of a simulated kernel stands still
 
 
 def _told(run: Run) -> str:
