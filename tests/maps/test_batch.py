@@ -12,7 +12,15 @@ from bpflab.abi.errno import Errno
 from bpflab.abi.flags import UpdateFlag
 from bpflab.backend.select import open_backend
 from bpflab.backend.wrap import WrappedBackend
-from bpflab.errors import BatchProgress, BpfError, CodecError, MapFullError, MapKeyError, MapKeyExistsError
+from bpflab.errors import (
+    BatchProgress,
+    BpfError,
+    CodecError,
+    MapFullError,
+    MapKeyError,
+    MapKeyExistsError,
+    SyscallError,
+)
 from bpflab.lab import Lab
 from bpflab.testing.strategies import entries
 
@@ -127,6 +135,14 @@ def test_exist_stops_at_the_key_that_is_missing(lab: Lab) -> None:
     with pytest.raises(MapKeyError, match="no key 3"):
         some.update_batch({1: 1, 2: 2, 3: 3}, flags=UpdateFlag.EXIST)
     assert some.lookup_batch() == {1: 1, 2: 2}
+
+
+def test_a_batch_that_is_refused_as_a_whole_has_done_nothing(lab: Lab) -> None:
+    some = table(lab)
+    with pytest.raises(SyscallError) as caught:
+        some.update_batch({1: 1, 2: 2}, flags=UpdateFlag.LOCK)  # the values have no lock
+    batch = progress(caught.value)
+    assert (batch.done, list(batch.rest), len(some)) == ([], [(1, 1), (2, 2)], 0)
 
 
 def test_a_value_that_does_not_fit_stops_before_its_chunk(lab: Lab) -> None:

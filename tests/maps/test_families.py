@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from bpflab.abi.flags import MapFlag
 from bpflab.errors import ArgumentError, CodecError, MapFullError, MapKeyError
 from bpflab.lab import Lab
 from bpflab.maps.codecs import Prefix
@@ -57,14 +58,15 @@ def test_a_trie_of_plain_bytes_has_prefixes_of_bits(make: Make) -> None:
     assert dict(names.items()) == {Prefix(16, b"ab\0"): 2, Prefix(8, b"a\0\0"): 1}
 
 
-@settings(max_examples=60, deadline=None)
-@given(before=st.sets(NETWORKS, max_size=30), gone=st.data())
+@settings(max_examples=30, deadline=None)
+@given(before=st.sets(NETWORKS, max_size=20), gone=st.data())
 def test_a_trie_is_walked_once_while_entries_are_deleted(
     bpf_backend: str, before: set[Any], gone: st.DataObject
 ) -> None:
     with Lab(bpf_backend) as lab:
-        routes = lab.map("lpm_trie", key="ipv4", value="u32", max_entries=64)
-        routes.update_batch((network, 1) for network in before)
+        value = bytes(300_000)  # so large that three entries make a chunk
+        routes = lab.map("lpm_trie", key="ipv4", value=len(value), max_entries=64)
+        routes.update_batch((network, value) for network in before)
         doomed = gone.draw(st.sets(st.sampled_from(sorted(before)))) if before else set()
         seen = []
         for network in routes:
@@ -130,7 +132,8 @@ class TestMapsOfMaps:
             outer[3]
 
     def test_create_makes_a_map_like_the_template(self, make: Make, kind: str, key: str) -> None:
-        outer = make(kind, key=key, max_entries=8, inner=INNER)
+        outer = make(kind, key=key, max_entries=8, inner={**INNER, "name": "first"})
+        assert "first" not in outer.lab.maps
         inner = outer.create(2, name="second")
         inner[7] = 49
         assert outer[2][7] == 49
@@ -285,6 +288,12 @@ def test_stack_traces_with_build_ids_are_frames() -> None:
     other = (2).to_bytes(4, "little") + bytes(20) + (9).to_bytes(8, "little")
     frames = BuildIdCodec(96, "little").unpack(one + other + bytes(32))
     assert frames == (Frame(bytes(range(20)), 64), Frame(b"", 9))
+
+
+def test_a_map_of_traces_with_build_ids_gives_frames(make: Make) -> None:
+    stacks = make("stack_trace", max_entries=4, flags=MapFlag.STACK_BUILD_ID)
+    assert isinstance(stacks.shape.value, BuildIdCodec)
+    assert stacks.shape.value_size == 127 * 32
 
 
 def test_a_stack_trace_map_is_empty_until_a_program_runs(make: Make) -> None:

@@ -61,6 +61,13 @@ def test_unpin_removes_the_pin_and_not_the_map(bpf: Lab, flows: Map[Any, Any]) -
     assert flows[443] == 7
 
 
+def test_a_path_at_which_another_map_is_pinned_now_is_no_pin_of_this_one(bpf: Lab, flows: Map[Any, Any]) -> None:
+    flows.pin("one")
+    bpf.open_map(path="one").unpin()
+    bpf.map("array", value="u32", max_entries=1).pin("one")
+    assert not flows.pinned
+
+
 def test_a_map_can_be_pinned_as_it_is_made(bpf: Lab) -> None:
     bpf.map("array", value="u32", max_entries=2, name="slots", pin="slots")
     assert bpf.open_map(path="slots").max_entries == 2

@@ -65,6 +65,17 @@ def test_deleting_each_key_as_it_comes_empties_the_table(keys: set[bytes]) -> No
     assert table.keys == []
 
 
+@given(st.sets(KEYS), st.integers(2, 5))
+def test_a_deletion_under_the_walk_sends_it_back_no_further_than_needed(keys: set[bytes], step: int) -> None:
+    table = Table(list(keys))
+    seen = []
+    for number, key in enumerate(walk_by_next_key(table.next_key, table.exists, 256)):
+        seen.append(key)
+        if number % step:
+            table.change(key)
+    assert seen == sorted(keys)
+
+
 def test_a_table_that_deletes_what_was_seen_and_refills_ends_with_an_error() -> None:
     fresh = (number.to_bytes(4, "big") for number in itertools.count())
     table = Table([next(fresh)])

@@ -14,7 +14,6 @@ if TYPE_CHECKING:
 
     from bpflab.abi.flags import MapFlag
     from bpflab.abi.map_types import MapType
-    from bpflab.maps.batch_call import RawBatch
     from bpflab.maps.choice import Surroundings
     from bpflab.maps.codecs.base import BaseCodec
 
@@ -53,12 +52,8 @@ class ReferenceSlots(UpdateMap[int, Any], DeleteMap[int, Any]):
 class IndexedReferences(ReferenceSlots, WalkableMap[int, Any]):
     """Indices that can be set, emptied and read; `m[i]` is the kernel's number of what is there.
 
-    MapKeyError where there is nothing; `len`, iteration and `in` are about the indices that hold something. They
-    are read one by one: batches of older kernels stop at empty places.
+    MapKeyError where there is nothing; `len`, iteration and `in` are about the indices that hold something.
     """
-
-    def _raw(self) -> Iterator[RawBatch]:
-        return self._by_single()
 
     def _single_keys(self) -> Iterator[bytes]:
         return map(self.shape.key.pack, range(self.max_entries))

@@ -110,7 +110,7 @@ class MapOfMaps(UpdateBatchMap[K, Any], DeleteMap[K, Any]):
 
 
 class ArrayOfMaps(MapOfMaps[int]):
-    """ARRAY_OF_MAPS: maps by index."""
+    """ARRAY_OF_MAPS: maps by index. They are read one by one: batches of older kernels stop at empty places."""
 
     KEY = "u32"
 
