@@ -83,3 +83,17 @@ def test_the_program_may_be_left_out_only_where_there_is_one(bpflab: Callable[..
     )
     assert "first, second; say which with --program" in bpflab("run", source, "--hex", "00" * 20).output
     assert bpflab("run", source, "-p", "second", "--hex", "00" * 20).output.rstrip().endswith("1 DROP")
+
+
+@pytest.mark.filterwarnings("default::bpflab.obj.CompileWarning")
+def test_the_compilers_warnings_are_shown_as_such(bpflab: Callable[..., Result], tmp_path: Path) -> None:
+    source = tmp_path / "unused.bpf.c"
+    source.write_text(
+        "#include <linux/bpf.h>\n#include <bpf/bpf_helpers.h>\n"
+        'SEC("xdp") int unused(struct xdp_md *ctx) { int forgotten; return XDP_PASS; }\n',
+        encoding="utf-8",
+    )
+    result = bpflab("run", source, "--hex", "00" * 20)
+    assert result.exit_code == 0
+    assert "Warning: " in result.stderr
+    assert "unused variable 'forgotten'" in result.stderr

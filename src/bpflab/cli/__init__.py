@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from importlib import import_module
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
@@ -52,10 +53,16 @@ class Commands(click.Group):
 
     def invoke(self, ctx: click.Context) -> Any:  # noqa: ANN401 - click's signature
         """Run, and turn what a user can cause into a sentence."""
-        try:
-            return super().invoke(ctx)
-        except BpfError as error:
-            raise RefusedError(str(error)) from error
+        with warnings.catch_warnings():
+            warnings.showwarning = _say_warning
+            try:
+                return super().invoke(ctx)
+            except BpfError as error:
+                raise RefusedError(str(error)) from error
+
+
+def _say_warning(message: Warning | str, *_: object, **__: object) -> None:
+    click.echo(f"Warning: {message}", err=True)
 
 
 def _version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
