@@ -163,6 +163,29 @@ def test_a_clang_that_does_not_know_bpf_is_passed_over(tmp_path: Path, monkeypat
     assert compilers.find_compiler().command[0] != str(clang)
 
 
+@pytest.mark.parametrize(
+    ("said", "advice"),
+    [
+        (
+            "error: unable to create target: 'No available targets are compatible with triple \"bpfel\"'",
+            "has one that can",
+        ),
+        ("x.c:1:10: fatal error: 'linux/bpf.h' file not found", "install linux-libc-dev"),
+    ],
+)
+def test_a_known_refusal_comes_with_advice(
+    source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, said: str, advice: str
+) -> None:
+    clang = tmp_path / "refusing"
+    clang.write_text(f"#!/bin/sh\ncat >&2 <<'END'\n{said}\nEND\nexit 1\n")
+    clang.chmod(0o755)
+    monkeypatch.setenv("BPF_CLANG", str(clang))
+    with pytest.raises(CompileError) as caught:
+        compile_c(source, cache=tmp_path)
+    assert said in str(caught.value)
+    assert advice in str(caught.value)
+
+
 def test_a_system_without_kernel_headers_gets_those_of_ziglang(
     source: Path, tmp_path: Path, counted: Counted, monkeypatch: pytest.MonkeyPatch
 ) -> None:

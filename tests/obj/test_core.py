@@ -373,6 +373,16 @@ def test_a_malformed_relocation_names_program_and_instruction(
         relocate(spec, kernel("struct s { int a; long b; };"))
 
 
+@pytest.mark.parametrize("changes", [{"access": "0:0"}, {"access": "7"}, {"type_id": 1}])
+def test_a_malformed_relocation_of_an_enumerator_is_refused(ask: Ask, kernel: Kernel, changes: dict[str, Any]) -> None:
+    spec = ask("enum e { A };", "bpf_core_enum_value_exists(enum e, A)")
+    program = spec.programs["asks"]
+    wrong = replace(program.core_relocations[0], **changes)
+    spec.programs["asks"] = replace(program, core_relocations=(wrong,))
+    with pytest.raises(ObjectError, match="is no enum with a value of number"):
+        relocate(spec, kernel("enum e { A };"))
+
+
 def test_a_field_too_far_for_an_instruction_is_refused(ask: Ask, kernel: Kernel) -> None:
     with pytest.raises(ObjectError, match="the field lies at byte 40000 of the kernel's type; 32767 can be reached"):
         relocate(ask("struct s { int a; };", LOAD), kernel("struct s { char x[40000]; int a; };"))

@@ -90,7 +90,7 @@ def _refusal(compiler: Compiler, path: Path, said: str) -> str:
     missing = _MISSING.search(said)
     if missing and missing[1].startswith(("linux/", "asm/")):
         return f'{message}\nThe kernel\'s headers are missing: install linux-libc-dev, or pip install "bpflab[clang]".'
-    if "No available targets" in said or "unable to create target" in said:
+    if "No available targets" in said:
         return f'{message}\nThis clang cannot compile for BPF: pip install "bpflab[clang]" has one that can.'
     return message
 

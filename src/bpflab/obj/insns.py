@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from bpflab.abi.insn import CALL, INSN_SIZE, LD_IMM64, CallSource, WideSource
+from bpflab.abi.insn import CALL, INSN_SIZE, LD_IMM64, CallSource
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -72,10 +72,6 @@ class Code:
     def is_subprogram_call(self, slot: int) -> bool:
         """Say whether a slot calls a function of the program."""
         return self.is_call(slot) and self.src(slot) == CallSource.SUBPROG
-
-    def is_function_address(self, slot: int) -> bool:
-        """Say whether a slot loads the address of a function of the program."""
-        return self.is_wide(slot) and self.src(slot) == WideSource.FUNC
 
     def __iter__(self) -> Iterator[int]:
         """Go through the slots that start an instruction: second halves of wide loads are left out."""
