@@ -16,107 +16,129 @@ if TYPE_CHECKING:
     from bpflab.sim.memory import Memory
 
 _SPEC: Final = re.compile(
-    r"%(?P<flags>[0+\- ]*)(?P<width>[1-9]\d*)?"
-    r"(?P<kind>p[ku]s|p[iI][46]|p[KxsSB]|p|s|c|(?P<long>l{0,2})(?P<number>[iduxX]))"
+    rb"%(?P<flags>[0+\- ]*)(?P<width>[1-9]\d*)?"
+    rb"(?P<kind>p[ku]s|p[iI][46]|p[KxsSB]|p|s|c|(?P<long>l{0,2})(?P<number>[iduxX]))"
 )
-_ALONE: Final = ("p", "s")
+_ALONE: Final = frozenset({"p", "s", "pks", "pus"})
 """These end at white space, punctuation or the end of the text."""
-_PUNCTUATION: Final = frozenset("!\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~")
+_STRINGS: Final = frozenset({"s", "pks", "pus"})
+_SYMBOLS: Final = frozenset({"ps", "pS", "pB"})
+_COMPUTED: Final = ("pB", "pi", "pI")
+_BREAKS: Final = frozenset(b"\t\n\v\f\r !\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~" + bytes(range(0xA0, 0xC0)) + b"\xd7\xf7\0")
+"""What isspace() and ispunct() of the kernel take (lib/ctype.c)."""
 WORD: Final = (1 << 64) - 1
-LONGEST_TEXT: Final = 512
+ARGUMENT_BYTES: Final = 512
+"""Room for a call's arguments in binary form, the copies of strings among them (MAX_BPRINTF_BIN_ARGS)."""
+POINTER_DIGITS: Final = 16
 
 
-class Formatter:
-    """Formats values as bstr_printf does; `Refusal` (EINVAL) for a format that programs may not use."""
+def specs(text: bytes, count: int) -> Iterator[bytes | re.Match[bytes]]:
+    """Split a format into plain bytes and conversions; `Refusal` (EINVAL) where a program may not use it.
 
-    def __init__(self, memory: Memory, text: bytes, values: Sequence[int]) -> None:
-        self.memory = memory
-        self._text = text
-        self._left = list(values)
-
-    def format(self) -> str:
-        """Return the formatted text."""
-        refuse_if(any(not (32 <= byte < 127 or 9 <= byte <= 13) for byte in self._text))
-        return "".join(self._parts(self._text.decode("ascii")))
-
-    def _parts(self, text: str) -> Iterator[str]:
-        at = 0
-        while at < len(text):
-            if text[at] != "%":
-                yield text[at]
-                at += 1
-            elif text.startswith("%%", at):
-                yield "%"
-                at += 2
-            else:
-                found = self._spec(text, at)
-                yield self._value(found)
-                at = found.end()
-
-    def _spec(self, text: str, at: int) -> re.Match[str]:
+    `count` is how many values there are. Conversions that want more are refused, values left over are not.
+    """
+    at = 0
+    while at < len(text):
+        byte = text[at]
+        refuse_if(byte < 128 and not (32 <= byte < 127 or 9 <= byte <= 13))
+        if byte != ord("%") or text.startswith(b"%%", at):
+            yield text[at : at + 1]
+            at += 1 + (byte == ord("%"))
+            continue
         found = _SPEC.match(text, at)
-        refuse_if(not self._left or found is None)
+        if found is not None and found["kind"].decode() in _ALONE and not _ends(text, found.end()):
+            found = None
+        refuse_if(not count or found is None)
         assert found is not None
-        behind = text[found.end() : found.end() + 1]
-        text_like = found["kind"] in _ALONE or found["kind"].endswith("s")
-        refuse_if(text_like and bool(behind) and not (behind.isspace() or behind in _PUNCTUATION))
-        return found
-
-    def _value(self, found: re.Match[str]) -> str:
-        value, kind = self._left.pop(0) & WORD, found["kind"]
-        if found["number"]:
-            return _padded(_number(found, value), found)
-        if kind == "c":
-            return _padded(chr(value & 0xFF), found)
-        if kind == "s" or kind in {"pks", "pus"}:
-            return _padded(self._string(value), found)
-        if kind[:2] in {"pi", "pI"}:
-            return self._address(kind, value)
-        return f"{value:016x}"
-
-    def _string(self, address: int) -> str:
-        text = bytearray()
-        try:
-            while len(text) < LONGEST_TEXT - 1 and (byte := self.memory.read(address + len(text), 1)) != b"\0":
-                text += byte
-        except Fault:
-            return ""
-        return text.decode("latin-1")
-
-    def _address(self, kind: str, address: int) -> str:
-        size = 4 if kind.endswith("4") else 16
-        try:
-            raw = self.memory.read(address, size)
-        except Fault:
-            raw = bytes(size)
-        return _ip_text(kind, raw)
+        count -= 1
+        yield found
+        at = found.end()
 
 
-def format_text(memory: Memory, text: bytes, values: Sequence[int]) -> str:
-    """Format values by a text that ends at its first zero byte; `Refusal` (EINVAL) where the kernel refuses."""
+def check_format(text: bytes, count: int) -> None:
+    """Refuse (EINVAL) a format that `count` values cannot be formatted by."""
+    for _ in specs(text, count):
+        pass
+
+
+def format_text(memory: Memory, text: bytes, values: Sequence[int], room: int) -> bytes:
+    """Format values by a text that ends at its first zero byte; `Refusal` (EINVAL) where the kernel refuses.
+
+    `room` is the size of the buffer that it is meant for: addresses that would begin past its end are left out.
+    """
     content, zero, _ = text.partition(b"\0")
     refuse_if(not zero)
-    return Formatter(memory, content, values).format()
+    parts, left, strings = bytearray(), list(values), ARGUMENT_BYTES
+    for part in list(specs(content, len(values))):
+        if isinstance(part, bytes):
+            parts += part
+            continue
+        kind = part["kind"].decode()
+        value = left.pop(0) & WORD
+        if kind in _STRINGS:
+            string = _string(memory, value, strings)
+            strings -= len(string) + 1
+            parts += _padded(string, part)
+        elif not kind.startswith(_COMPUTED) or len(parts) < room:
+            parts += _value(memory, part, kind, value)
+    return bytes(parts)
 
 
-def _number(found: re.Match[str], value: int) -> str:
-    bits = 64 if found["long"] else 32
+def _ends(text: bytes, at: int) -> bool:
+    return at == len(text) or text[at] in _BREAKS
+
+
+def _value(memory: Memory, found: re.Match[bytes], kind: str, value: int) -> bytes:
+    if found["number"]:
+        return _padded(_number(found, value), found)
+    if kind == "c":
+        return _padded(bytes([value & 0xFF]), found)
+    if kind[:2] in {"pi", "pI"}:
+        return _address(memory, kind, value)
+    if kind == "pB":
+        return b"%#x" % value
+    if kind in _SYMBOLS:
+        return _padded(b"%#x" % value, found)
+    return _padded(b"%x" % value, found) if found["width"] else b"%0*x" % (POINTER_DIGITS, value)
+
+
+def _string(memory: Memory, address: int, room: int) -> bytes:
+    text = bytearray()
+    try:
+        while len(text) < room - 1 and (byte := memory.read(address + len(text), 1)) != b"\0":
+            text += byte
+    except Fault:
+        return b""
+    return bytes(text)
+
+
+def _address(memory: Memory, kind: str, address: int) -> bytes:
+    size = 4 if kind.endswith("4") else 16
+    try:
+        raw = memory.read(address, size)
+    except Fault:
+        raw = bytes(size)
+    return _ip_text(kind, raw).encode("ascii")
+
+
+def _number(found: re.Match[bytes], value: int) -> bytes:
+    number, bits = found["number"], 64 if found["long"] else 32
     value &= (1 << bits) - 1
-    if found["number"] in "id" and value >> (bits - 1):
+    if number in b"id" and value >> (bits - 1):
         value -= 1 << bits
-    digits = {"x": f"{value:x}", "X": f"{value:X}"}.get(found["number"], str(value))
-    if found["number"] in "id" and value >= 0:
-        digits = ("+" if "+" in found["flags"] else " " if " " in found["flags"] else "") + digits
+    digits = {b"x": b"%x", b"X": b"%X"}.get(number, b"%d") % value
+    if number in b"id" and value >= 0:
+        digits = (b"+" if b"+" in found["flags"] else b" " if b" " in found["flags"] else b"") + digits
     return digits
 
 
-def _padded(text: str, found: re.Match[str]) -> str:
+def _padded(text: bytes, found: re.Match[bytes]) -> bytes:
     width = int(found["width"] or 0)
-    if "-" in found["flags"]:
+    if b"-" in found["flags"]:
         return text.ljust(width)
-    if "0" in found["flags"] and found["number"]:
-        sign = text[:1] if text[:1] in "+- " else ""
-        return sign + text[len(sign) :].rjust(width - len(sign), "0")
+    if b"0" in found["flags"] and (found["number"] or found["kind"] in {b"p", b"px", b"pK"}):
+        sign = text[:1] if text[:1] in b"+- " else b""
+        return sign + text[len(sign) :].rjust(width - len(sign), b"0")
     return text.rjust(width)
 
 

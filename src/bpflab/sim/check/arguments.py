@@ -78,6 +78,7 @@ class Call:
     released: int = 0
     function: int | None = None
     key: int | None = None
+    text: bytes | None = None
     memory: dict[str, tuple[int, Value, bool]] = field(default_factory=dict)
 
 
@@ -166,6 +167,8 @@ def _size(checker: Checker, state: State, call: Call, reg: int, argument: Argume
     if value.high >= MAX_SIZE:
         checker.refuse(f"R{reg} unbounded memory access, use 'var &= const' or 'if (var < const)'")
     memory_reg, pointer, write = call.memory[argument.sizes]
+    if pointer.constant == 0 and value.high:
+        checker.refuse(f"R{memory_reg} type={pointer.type_name} expected=fp")
     if pointer.constant != 0 and value.high:
         check_memory(checker, state, memory_reg, pointer, value.high, write=write)
 
@@ -184,6 +187,22 @@ def _callback(_checker: Checker, state: State, call: Call, reg: int, _argument: 
         call.function = state.regs[reg].off
 
 
+def _constant_text(checker: Checker, state: State, call: Call, reg: int, _argument: Argument) -> None:
+    """Take a text out of a read-only map (check_reg_const_str)."""
+    value = state.regs[reg]
+    facts = value.map
+    if facts is None:
+        return
+    if not facts.flags & MapFlag.RDONLY_PROG:
+        checker.refuse(f"R{reg} does not point to a readonly map'")
+    if value.varies:
+        checker.refuse(f"R{reg} is not a constant address'")
+    text, zero, _ = facts.frozen[value.off : facts.value_size].partition(b"\0")
+    if facts.frozen and not zero:
+        checker.refuse("string is not zero-terminated", Errno.EINVAL)
+    call.text = text if facts.frozen else None
+
+
 _CHECKS: Final[dict[ArgumentKind, Callable[[Checker, State, Call, int, Argument], None]]] = {
     ArgumentKind.MAP_PTR: _map,
     ArgumentKind.MEM_READ: _memory,
@@ -193,6 +212,7 @@ _CHECKS: Final[dict[ArgumentKind, Callable[[Checker, State, Call, int, Argument]
     ArgumentKind.SIZE_OR_ZERO: _size,
     ArgumentKind.ALLOC_SIZE: _alloc_size,
     ArgumentKind.CALLBACK: _callback,
+    ArgumentKind.CONST_STR: _constant_text,
 }
 
 

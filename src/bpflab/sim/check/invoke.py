@@ -14,6 +14,8 @@ from bpflab.sim.check.arguments import Call, check_arguments
 from bpflab.sim.check.state import Frame, Reference
 from bpflab.sim.check.types import Kind
 from bpflab.sim.check.value import ANY, SCALAR, UNSET, Value, signed_bounds
+from bpflab.sim.printf import check_format
+from bpflab.sim.refusal import Refusal
 
 if TYPE_CHECKING:
     from bpflab.abi.helpers import Helper
@@ -126,6 +128,8 @@ def _call_helper(checker: Checker, state: State, number: int) -> int:
     made = Call(helper)
     check_arguments(checker, state, made)
     _check_map(checker, made)
+    if helper.name == "snprintf":
+        _check_format(checker, state, made)
     if helper.name == "tail_call":
         checker.tail_callers.add(state.frame.start)
     if made.function is not None:
@@ -167,6 +171,19 @@ def _check_map(checker: Checker, made: Call) -> None:
     if not fits:
         text = f"cannot pass map_type {facts.type:d} into func bpf_{name}#{made.helper.id}"
         checker.refuse(text, Errno.EINVAL)
+
+
+def _check_format(checker: Checker, state: State, made: Call) -> None:
+    """Refuse a format of snprintf that its number of values does not fit (check_bpf_snprintf_call)."""
+    size = state.regs[5].constant
+    if made.text is None or size is None:
+        return
+    if size % 8:
+        checker.refuse("", Errno.EINVAL)
+    try:
+        check_format(made.text, size // 8)
+    except Refusal:
+        checker.refuse("Invalid format string", Errno.EINVAL)
 
 
 def _wait_for_callback(checker: Checker, state: State, target: int) -> None:

@@ -43,11 +43,12 @@ def snprintf(env: Environment, str: Buffer | None, str_size: int, fmt: bytes, da
     """Format into a buffer; gives the length it needed, with the final zero."""
     try:
         check_words(data_len, given=data is not None)
-        text = format_text(env.kernel.memory, fmt + b"\0", words(data or b"", env.kernel.memory.order))
+        values = words(data or b"", env.kernel.memory.order)
+        text = format_text(env.kernel.memory, fmt + b"\0", values, str_size)
     except Refusal as refusal:
         return -refusal.errno
     if str is not None and str_size:
-        str.write(text.encode("latin-1")[: str_size - 1] + b"\0")
+        str.write(text[: str_size - 1] + b"\0")
     return len(text) + 1
 
 
@@ -60,8 +61,9 @@ def strncmp(env: Environment, s1: bytes, s1_sz: int, s2: bytes) -> int:
 
 
 def strtol(env: Environment, buf: bytes, buf_len: int, flags: int, res: Buffer) -> int:
-    """Read a signed number; gives the count of characters read."""
+    """Read a signed number; gives the count of characters read, or leaves 0."""
     del buf_len
+    res.fill(b"")
     found = _parse(buf, flags)
     if isinstance(found, int):
         return found
@@ -74,8 +76,9 @@ def strtol(env: Environment, buf: bytes, buf_len: int, flags: int, res: Buffer) 
 
 
 def strtoul(env: Environment, buf: bytes, buf_len: int, flags: int, res: Buffer) -> int:
-    """Read an unsigned number; gives the count of characters read."""
+    """Read an unsigned number; gives the count of characters read, or leaves 0."""
     del buf_len
+    res.fill(b"")
     found = _parse(buf, flags)
     if isinstance(found, int):
         return found
@@ -88,10 +91,10 @@ def strtoul(env: Environment, buf: bytes, buf_len: int, flags: int, res: Buffer)
 
 def _print(env: Environment, fmt: bytes, values: list[int]) -> int:
     try:
-        text = format_text(env.kernel.memory, fmt, values)
+        text = format_text(env.kernel.memory, fmt, values, LINE)
     except Refusal as refusal:
         return -refusal.errno
-    env.kernel.world.record(Printk(env.running.name, text[: LINE - 1]))
+    env.kernel.world.record(Printk(env.running.name, text[: LINE - 1].decode("utf-8", "replace")))
     return len(text)
 
 
