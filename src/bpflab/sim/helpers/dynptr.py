@@ -1,0 +1,51 @@
+"""Dynptrs: made over memory, read, written, looked into (kernel/bpf/helpers.c)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from bpflab.abi.errno import Errno
+from bpflab.sim.dynptr import MAX_BYTES, Dynptr, at, clear, put
+
+if TYPE_CHECKING:
+    from bpflab.sim.bind import Buffer
+    from bpflab.sim.test_run import Environment
+
+
+def dynptr_from_mem(env: Environment, data: Buffer, size: int, flags: int, ptr: int) -> int:
+    """Make a dynptr over memory; one that stands for nothing where that is refused."""
+    if size > MAX_BYTES or flags:
+        clear(env, ptr)
+        return -Errno.E2BIG if size > MAX_BYTES else -Errno.EINVAL
+    put(env, ptr, Dynptr(data.address, size))
+    return 0
+
+
+def dynptr_read(env: Environment, dst: Buffer, len: int, src: int, offset: int, flags: int) -> int:
+    """Copy bytes out."""
+    found = at(env, src)
+    if not found.address or flags:
+        return -Errno.EINVAL
+    if not found.holds(offset, len):
+        return -Errno.E2BIG
+    dst.write(env.run.memory.read(found.address + offset, len) if len else b"")
+    return 0
+
+
+def dynptr_write(env: Environment, dst: int, offset: int, src: bytes, len: int, flags: int) -> int:
+    """Copy bytes in."""
+    found = at(env, dst)
+    if not found.address or not found.writable or flags:
+        return -Errno.EINVAL
+    if not found.holds(offset, len):
+        return -Errno.E2BIG
+    if len:
+        env.run.memory.write(found.address + offset, src)
+    return 0
+
+
+def dynptr_data(env: Environment, ptr: int, offset: int, len: int) -> int:
+    """Give the address of bytes that are all there; 0 otherwise."""
+    found = at(env, ptr)
+    usable = found.address and found.writable and found.holds(offset, len)
+    return found.address + offset if usable else 0
