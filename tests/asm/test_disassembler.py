@@ -93,6 +93,10 @@ def test_what_no_text_can_show_is_written_by_its_fields(insn: Insn) -> None:
     assert assemble(text, check=False).insns == (insn,)
 
 
+def test_a_wide_load_into_no_register_is_written_by_its_fields_slot_by_slot() -> None:
+    assert disassemble([Insn(0x18, 11), Insn(0)]) == ".insn 0x18, 11, 0, 0, 0\n.insn 0x00, 0, 0, 0, 0"
+
+
 def test_one_instruction_can_be_written_alone() -> None:
     insns = assemble("r1 = 5 ll\nif r1 == 5 goto +0\ncall 1", check=False).insns
     assert [text_at(insns, slot) for slot in (0, 2, 3)] == [

@@ -185,6 +185,10 @@ def test_an_unknown_helper_is_refused_with_names_that_are_near() -> None:
         asm.call("map_lookup_elm")
 
 
+def test_registers_are_named_by_their_numbers() -> None:
+    assert [getattr(asm, f"r{number}") for number in range(11)] == [asm.Reg(number) for number in range(11)]
+
+
 def test_registers_are_no_numbers() -> None:
     with pytest.raises(TypeError):
         r1 + 1  # type: ignore[operator]  # the mistake under test
