@@ -137,7 +137,7 @@ ERRORS = [
     ("r0 = *(s64 *)(r1 + 0)", 1, 8, "s8, s16 or s32"),
     ("*(s8 *)(r1 + 0) = 1", 1, 3, "only a load extends the sign"),
     ("r1 = *(u8 *)skb[0]", 1, 1, "into r0"),
-    ("*(u64 *)(r1 + 0) = w2", 1, 21, "w2 has 32 bits"),
+    ("*(u64 *)(r1 + 0) = w2", 1, 20, "w2 has 32 bits"),
     ("if 5 == r1 goto +1", 1, 4, "expected a register, r0 to r10 or w0 to w10"),
     ("lock *(u16 *)(r1 + 0) += w1", 1, 8, "works on u32 or u64"),
     ("lock *(u64 *)(r1 + 0) -= r1", 1, 23, "expected +="),
