@@ -208,11 +208,21 @@ def _check_sane(checker: Checker, pointer: Value, by: Value) -> None:
 
 def _shifted(checker: Checker, pointer: Value, by: Value, sign: int) -> Value:
     """Add to a pointer. A packet pointer that moved by an unknown amount must be checked anew."""
-    number = by.constant
-    if number is not None:
-        return pointer._replace(off=pointer.off + sign * signed(number))
-    ends = [sign * end for end in signed_bounds(by)]
-    moved = pointer._replace(
-        low=pointer.low + min(ends), high=pointer.high + max(ends), vague=pointer.vague or by.vague
-    )
-    return moved._replace(id=checker.new_id(), range=0) if pointer.kind in PACKETS else moved
+    if by.constant is not None:
+        moved = pointer._replace(off=pointer.off + sign * signed(by.constant))
+    else:
+        ends = [sign * end for end in signed_bounds(by)]
+        low, high = pointer.low + min(ends), pointer.high + max(ends)
+        moved = pointer._replace(low=low, high=high, vague=pointer.vague or by.vague)
+    _check_pointer_sane(checker, moved)
+    if by.constant is None and pointer.kind in PACKETS:
+        return moved._replace(id=checker.new_id(), range=0)
+    return moved
+
+
+def _check_pointer_sane(checker: Checker, pointer: Value) -> None:
+    kind = pointer.type_name
+    if abs(pointer.off) >= MAX_VARIABLE_OFFSET:
+        checker.refuse(f"{kind} pointer offset {pointer.off} is not allowed", Errno.EINVAL)
+    if abs(pointer.low) >= MAX_VARIABLE_OFFSET and not pointer.vague:
+        checker.refuse(f"value {pointer.low} makes {kind} pointer be out of bounds", Errno.EINVAL)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from bpflab.abi.errno import Errno
-from bpflab.abi.insn import CALL, EXIT, MAY_GOTO, CallSource, InsnClass
+from bpflab.abi.insn import CALL, CLASS_MASK, EXIT, MAY_GOTO, CallSource, InsnClass
 from bpflab.abi.verifier_rules import MAX_PROCESSED
 from bpflab.sim.check.arithmetic import alu
 from bpflab.sim.check.branch import jump
@@ -45,7 +45,7 @@ def check(subject: Subject) -> Checked:
     except Refused as refused:
         log = render(subject.insns, checker.last) if refused.slot is not None else ""
         raise Refused(refused.errno, log + refused.log + summary(checker.processed), refused.slot) from None
-    return Checked(checker.context, checker.depths, summary(checker.processed))
+    return Checked(checker.context, checker.depths, summary(checker.processed), checker.processed)
 
 
 def _jump_or_call(checker: Checker, state: State, insn: Insn) -> int | None:
@@ -54,7 +54,7 @@ def _jump_or_call(checker: Checker, state: State, insn: Insn) -> int | None:
     return leave(checker, state, insn) if insn.opcode == EXIT else jump(checker, state, insn)
 
 
-_STEPS: Final[dict[InsnClass, Step]] = {
+_STEPS: Final[dict[int, Step]] = {
     InsnClass.ALU: alu,
     InsnClass.ALU64: alu,
     InsnClass.JMP: _jump_or_call,
@@ -99,7 +99,7 @@ class _Exploration:
                 checker.refuse(f"BPF program is too large. Processed {checker.processed} insn", Errno.E2BIG)
             insn = self.insns[slot]
             state.path = Path(state.path, slot)
-            following = _STEPS[insn.cls](checker, state, insn)
+            following = _STEPS[insn.opcode & CLASS_MASK](checker, state, insn)
             if following is None:
                 return
             state.pc = slot = following

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from collections import Counter
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 from bpflab.sim.check.state import Path, Spill, covers, joined
+from bpflab.sim.check.types import Kind
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from bpflab.sim.check.state import Frame, State
-    from bpflab.sim.check.value import Value
 
 MAX_STATES: Final = 48
 """After so many different states at one slot they are merged, and what differs may be anything."""
 
 MARK: Final = -1
 """The slot of a node of the path that stands for a remembered state."""
+
+Shape: TypeAlias = tuple[tuple[int, ...], ...]
 
 _SAVED: Final = 0b111_1100_0000
 """r6 to r10, which a caller still needs after a call."""
@@ -25,45 +26,70 @@ _SAVED: Final = 0b111_1100_0000
 class Seen:
     """The states of one slot under one chain of calls. `live` are the registers read later on, as bits."""
 
-    __slots__ = ("live", "states", "wide")
+    __slots__ = ("count", "live", "states", "wide")
 
     def __init__(self, live: int) -> None:
         self.live = live
         self.states: list[State] = []
-        self.wide: State | None = None
+        self.count: Counter[Shape] = Counter()
+        self.wide: dict[Shape, State] = {}
 
     def known(self, state: State) -> State | None:
         """Give the earlier state that covers this one, so that nothing new can be found; else None."""
-        if self.wide is not None:
-            return self.wide if self._covers(self.wide, state) else None
-        return next((old for old in self.states if self._covers(old, state)), None)
+        for old in self.wide.values():
+            if self._covers(old, state):
+                return old
+        for old in reversed(self.states):
+            if self._covers(old, state):
+                return old
+        return None
 
     def add(self, state: State) -> None:
-        """Remember a state, and merge the others into it if there were too many."""
+        """Remember a state, and merge those of its shape into it if there were too many.
+
+        States with the context elsewhere are left apart: it must not become just anything.
+        """
         state.path = Path(state.path, MARK)
-        if len(self.states) < MAX_STATES:
+        shape = _shape(state)
+        self.count[shape] += 1
+        if self.count[shape] <= MAX_STATES:
             self.states.append(state.fork(state.pc))
             return
-        for old in [self.wide] if self.wide else self.states:
+        wide = self.wide.get(shape)
+        for old in [wide] if wide else [each for each in self.states if _shape(each) == shape]:
             _merge(state, old)
-        self.wide = state.fork(state.pc)
+        self.wide[shape] = state.fork(state.pc)
 
     def repeats(self, old: State, new: State) -> bool:
         """Whether a state is one that lies on its own path: a loop that makes no progress."""
-        same = old is not self.wide and self._covers(old, new) and self._covers(new, old)
-        return same and new.path is not None and any(node is old.path for node in new.path)
+        if old in self.wide.values() or new.path is None or not self._covers(new, old):
+            return False
+        return any(node is old.path for node in new.path)
 
     def _covers(self, old: State, new: State) -> bool:
         if len(old.references) != len(new.references):
             return False
-        last = len(old.frames) - 1
-        return all(
-            _frame_covers(mine, theirs, self.live if depth == last else _SAVED)
-            for depth, (mine, theirs) in enumerate(zip(old.frames, new.frames, strict=True))
+        live = self.live
+        for mine, theirs in zip(reversed(old.frames), reversed(new.frames), strict=True):
+            if not _frame_covers(mine, theirs, live):
+                return False
+            live = _SAVED
+        return True
+
+
+def _shape(state: State) -> Shape:
+    """Tell where a state has contexts: by frame the registers, and the places on the stack."""
+    return tuple(
+        (
+            *(reg for reg, value in enumerate(frame.regs) if value.kind is Kind.CTX),
+            *(off for off, spill in frame.spills.items() if spill.value.kind is Kind.CTX),
         )
+        for frame in state.frames
+    )
 
 
 def _merge(state: State, old: State) -> None:
+    """Widen a state to what holds for both."""
     for mine, theirs in zip(state.frames, old.frames, strict=True):
         mine.regs = [joined(a, b) for a, b in zip(theirs.regs, mine.regs, strict=True)]
         mine.spills = {
@@ -74,11 +100,11 @@ def _merge(state: State, old: State) -> None:
 
 
 def _frame_covers(old: Frame, new: Frame, live: int) -> bool:
-    return _registers_cover(old.regs, new.regs, live) and all(
-        off in new.spills and new.spills[off].size == spill.size and covers(spill.value, new.spills[off].value)
-        for off, spill in old.spills.items()
-    )
-
-
-def _registers_cover(old: Sequence[Value], new: Sequence[Value], live: int) -> bool:
-    return all(covers(old[reg], new[reg]) for reg in range(len(old)) if live >> reg & 1)
+    for reg, value in enumerate(old.regs):
+        if live >> reg & 1 and not covers(value, new.regs[reg]):
+            return False
+    for off, spill in old.spills.items():
+        other = new.spills.get(off)
+        if other is None or other.size != spill.size or not covers(spill.value, other.value):
+            return False
+    return True

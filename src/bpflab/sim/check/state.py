@@ -150,7 +150,7 @@ def joined(old: Value, new: Value) -> Value:
 
 def covers(old: Value, new: Value) -> bool:
     """Whether everything that is allowed with `old` is allowed with `new`, as far as is known."""
-    if old.kind in {Kind.ANY, Kind.UNSET}:
+    if old is new or old.kind is Kind.ANY or old.kind is Kind.UNSET:
         return True
     if old.kind is not new.kind or old.nullable < new.nullable or bool(old.reference) != bool(new.reference):
         return False

@@ -100,12 +100,14 @@ class Checked:
     """What the check found out about a program that may be loaded.
 
     `context` gives the context access of each slot that has one; `stack` the bytes of stack that
-    each function uses, by its first slot; `log` the verifier's log.
+    each function uses, by its first slot; `log` the verifier's log; `processed` how many instructions it
+    looked at, each as often as it came by.
     """
 
     context: Mapping[int, CtxField]
     stack: Mapping[int, int]
     log: str = ""
+    processed: int = 0
 
 
 class Refused(Exception):  # noqa: N818 - the kernel's answer to a load, not an error of this library
