@@ -22,12 +22,11 @@ STATE: Final = "dynptrs"
 
 @dataclass(slots=True)
 class Dynptr:
-    """Memory at `address`, `size` bytes; address 0 for one that stands for nothing. `record`: of a ring buffer."""
+    """Memory at `address`, `size` bytes; address 0 for one that stands for nothing."""
 
     address: int = 0
     size: int = 0
     writable: bool = True
-    record: bool = False
 
     def holds(self, offset: int, size: int) -> bool:
         """Whether so many bytes are there from an offset on."""

@@ -1,8 +1,11 @@
-"""Dynptrs: made over memory, read, written, looked into (kernel/bpf/helpers.c)."""
+"""Dynptrs: made over memory, read, written, looked into (kernel/bpf/helpers.c).
+
+Offsets are declared as u64 but Linux 6.18 looks at their low 32 bits.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from bpflab.abi.errno import Errno
 from bpflab.sim.dynptr import MAX_BYTES, Dynptr, at, clear, put
@@ -10,6 +13,8 @@ from bpflab.sim.dynptr import MAX_BYTES, Dynptr, at, clear, put
 if TYPE_CHECKING:
     from bpflab.sim.bind import Buffer
     from bpflab.sim.test_run import Environment
+
+LOW: Final = (1 << 32) - 1
 
 
 def dynptr_from_mem(env: Environment, data: Buffer, size: int, flags: int, ptr: int) -> int:
@@ -23,7 +28,7 @@ def dynptr_from_mem(env: Environment, data: Buffer, size: int, flags: int, ptr: 
 
 def dynptr_read(env: Environment, dst: Buffer, len: int, src: int, offset: int, flags: int) -> int:
     """Copy bytes out."""
-    found = at(env, src)
+    found, offset = at(env, src), offset & LOW
     if not found.address or flags:
         return -Errno.EINVAL
     if not found.holds(offset, len):
@@ -34,11 +39,13 @@ def dynptr_read(env: Environment, dst: Buffer, len: int, src: int, offset: int, 
 
 def dynptr_write(env: Environment, dst: int, offset: int, src: bytes, len: int, flags: int) -> int:
     """Copy bytes in."""
-    found = at(env, dst)
-    if not found.address or not found.writable or flags:
+    found, offset = at(env, dst), offset & LOW
+    if not found.address or not found.writable:
         return -Errno.EINVAL
     if not found.holds(offset, len):
         return -Errno.E2BIG
+    if flags:
+        return -Errno.EINVAL
     if len:
         env.run.memory.write(found.address + offset, src)
     return 0
@@ -46,6 +53,6 @@ def dynptr_write(env: Environment, dst: int, offset: int, src: bytes, len: int, 
 
 def dynptr_data(env: Environment, ptr: int, offset: int, len: int) -> int:
     """Give the address of bytes that are all there; 0 otherwise."""
-    found = at(env, ptr)
+    found, offset = at(env, ptr), offset & LOW
     usable = found.address and found.writable and found.holds(offset, len)
     return found.address + offset if usable else 0

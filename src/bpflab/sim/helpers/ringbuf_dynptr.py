@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from bpflab.abi.errno import Errno
 from bpflab.sim.dynptr import MAX_BYTES, Dynptr, at, clear, put
-from bpflab.sim.maps.ringbuf import RingbufMap
+from bpflab.sim.maps.ringbuf import Record, RingbufMap
 
 if TYPE_CHECKING:
     from bpflab.sim.maps.base import SimMap
@@ -29,7 +29,7 @@ def _reserve(ringbuf: SimMap, size: int, flags: int) -> tuple[int, Dynptr]:
     if size > MAX_BYTES:
         return -Errno.E2BIG, Dynptr()
     address = ringbuf.reserve(size)
-    return (0, Dynptr(address, size, record=True)) if address else (-Errno.EINVAL, Dynptr())
+    return (0, Dynptr(address, size)) if address else (-Errno.EINVAL, Dynptr())
 
 
 def ringbuf_submit_dynptr(env: Environment, ptr: int, flags: int) -> int:
@@ -46,7 +46,8 @@ def _finish(env: Environment, ptr: int, flags: int, *, discard: bool) -> int:
     found = at(env, ptr)
     env.run.release(ptr)
     region = env.run.memory.find(found.address)
-    if region is not None and found.record:
-        region.owner.ring.commit(region.owner, flags, discard=discard)
+    record = region.owner if region is not None else None
+    if isinstance(record, Record):
+        record.ring.commit(record, flags, discard=discard)
     clear(env, ptr)
     return 0
