@@ -13,11 +13,10 @@ from bpflab.abi.flags import RunFlag
 from bpflab.abi.helpers import helper
 from bpflab.abi.run_rules import ETH_HLEN
 from bpflab.abi.verdicts import TC
-from bpflab.sim.checksum import fold
 from bpflab.sim.events import Redirect
 from bpflab.sim.refusal import refuse_if
 from bpflab.sim.skb import Summed
-from bpflab.sim.skb_checksum import sum_packet
+from bpflab.sim.skb_checksum import sum_is_right, sum_packet
 from bpflab.sim.skb_load import packet_loader
 from bpflab.sim.skb_run import GivenContext, build, check_input
 from bpflab.sim.test_run import Environment, RunInput, RunOutput, invoke
@@ -76,7 +75,7 @@ class SkbHook:
             if checked:
                 skb.summed, skb.csum = Summed.COMPLETE, sum_packet(skb)
             retval = self._run(kernel, program, skb, max(given.repeat, 1))
-            refuse_if(checked and fold(skb.csum) != fold(sum_packet(skb)), Errno.EBADMSG)
+            refuse_if(checked and not sum_is_right(skb), Errno.EBADMSG)
             return RunOutput(retval, self._data_out(skb), fields.take(skb.context) if given.wants_ctx else None)
 
     def _run(self, kernel: SimKernel, program: SimProgram, skb: Skb, repeat: int) -> int:
