@@ -12,7 +12,8 @@ from bpflab.abi.flags import UpdateFlag
 from bpflab.errors import BatchProgress, BpfError, CodecError
 from bpflab.maps.batch_call import RawBatch, chunk_entries, send_batch
 from bpflab.maps.codecs.base import UNFIT
-from bpflab.maps.elements import TakeMap, UpdateMap, pairs
+from bpflab.maps.deletion import TakeMap
+from bpflab.maps.elements import UpdateMap, pairs
 from bpflab.maps.walkable import WalkableMap
 
 if TYPE_CHECKING:

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from bpflab.errors import ArgumentError
 from bpflab.maps.codecs.references import ReferenceCodec, TargetCodec
-from bpflab.maps.elements import DeleteMap, UpdateMap
+from bpflab.maps.deletion import DeleteMap
+from bpflab.maps.elements import UpdateMap
 from bpflab.maps.walkable import WalkableMap
 
 if TYPE_CHECKING:

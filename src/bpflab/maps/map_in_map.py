@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from bpflab.errors import ArgumentError, CodecError
 from bpflab.maps.batch import DeleteBatchMap, UpdateBatchMap
 from bpflab.maps.codecs.references import ReferenceCodec
-from bpflab.maps.elements import DeleteMap
+from bpflab.maps.deletion import DeleteMap
 from bpflab.maps.handle import MapHandle
 
 if TYPE_CHECKING:

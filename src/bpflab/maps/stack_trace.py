@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from bpflab.abi.flags import MapFlag
 from bpflab.errors import ArgumentError
 from bpflab.maps.codecs.stacks import ADDRESS_SIZE, FRAME_SIZE, BuildIdCodec, StackCodec
-from bpflab.maps.elements import TakeMap
+from bpflab.maps.deletion import TakeMap
 from bpflab.maps.walkable import WalkableMap
 
 if TYPE_CHECKING:

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 from bpflab.errors import ArgumentError
 from bpflab.maps.codecs.percpu import PerCpuValues
 from bpflab.maps.codecs.references import CgroupKey, CgroupKeyCodec, ReferenceCodec
-from bpflab.maps.elements import DeleteMap, LookupMap, UpdateMap
+from bpflab.maps.deletion import DeleteMap
+from bpflab.maps.elements import LookupMap, UpdateMap
 from bpflab.maps.walkable import WalkableMap
 
 if TYPE_CHECKING:
