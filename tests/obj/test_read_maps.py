@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -10,7 +11,7 @@ from bpflab.abi.btf import BtfKind
 from bpflab.abi.flags import MapFlag
 from bpflab.abi.map_types import MapType
 from bpflab.errors import ObjectError
-from bpflab.obj import Btf, MapSpec
+from bpflab.obj import Btf, MapSpec, compile_c, read_object
 from bpflab.obj.btf_types import Datasec, Var
 from bpflab.obj.data_maps import kernel_name
 from bpflab.obj.spec import Pinning
@@ -98,6 +99,29 @@ def test_variables_know_their_types(read: Read) -> None:
     btf = Btf(spec.btf or b"")
     var = spec.maps[".bss"].variables["zero"]
     assert btf.name(var.type_id) == "__u64"
+
+
+def test_without_btf_variables_are_known_by_their_symbols(tmp_path: Path) -> None:
+    source = Path(__file__).parent / "programs" / "variables.bpf.c"
+    data = read_object(compile_c(source, cache=tmp_path, flags=["-g0"])).maps[".data"]
+    assert {name: (each.size, each.type_id) for name, each in data.variables.items()} == {
+        "counter": (4, 0),
+        "offset": (4, 0),
+    }
+
+
+def test_literals_are_data_that_btf_does_not_describe(tmp_path: Path) -> None:
+    source = tmp_path / "literal.bpf.c"
+    source.write_text(
+        "#include <linux/bpf.h>\n#include <bpf/bpf_helpers.h>\n"
+        'SEC("xdp") int p(void *ctx) { return bpf_trace_printk("hello", 6); }\n'
+    )
+    spec = read_object(compile_c(source, cache=tmp_path))
+    (name,) = spec.maps
+    found = spec.maps[name]
+    assert (name.startswith(".rodata"), bytes(found.data or b"")) == (True, b"hello\0")
+    assert (found.btf_value_type_id, found.create_type_ids, found.frozen) == (0, (0, 0), True)
+    assert [each.symbol for each in spec.programs["p"].relocations] == [name]
 
 
 def test_read_only_data_is_frozen_and_says_so_to_the_kernel(read: Read) -> None:

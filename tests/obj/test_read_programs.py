@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
     from bpflab.obj.spec import ByteOrder, ProgramSpec
 
+PROGRAMS = Path(__file__).parent / "programs"
 BOTH_ORDERS = pytest.mark.parametrize("byteorder", ["little", "big"])
 
 
@@ -147,6 +149,13 @@ def test_a_slot_leads_to_its_source_line(read: Read) -> None:
     assert line is not None
     assert line.file.endswith("programs/linked.bpf.c")
     assert line.text.strip() in {"barrier_var(x);", "return x * 2;"}
+
+
+def test_a_source_line_has_its_place_and_text(read: Read) -> None:
+    program = read("linked").programs["third"]
+    source = (PROGRAMS / "linked.bpf.c").read_text().splitlines()
+    line = program.lines[-1]
+    assert (line.text, source[line.line - 1][line.column - 1 :]) == ("\treturn 7;", "return 7;")
 
 
 def test_a_hidden_global_function_is_static_to_the_kernel(read: Read) -> None:
