@@ -266,21 +266,31 @@ def test_fragments_made_to_slip_past_a_filter_are_dropped(firewall: LoadedObject
         ("10.255.255.255", XDP.PASS),
         ("10.66.1.1", XDP.DROP),
         ("10.66.7.1", XDP.PASS),
+        ("10.66.8.1", XDP.PASS),
+        ("10.66.8.2", XDP.DROP),
         ("11.0.0.0", XDP.DROP),
         ("9.255.255.255", XDP.DROP),
     ],
 )
 def test_the_longest_prefix_of_the_source_decides(firewall: LoadedObject, run: Run, source: str, action: XDP) -> None:
-    """10/8 is allowed; 10.66/16 within it is not; 10.66.7/24 within that is again."""
-    allowed = firewall.maps.allowed_v4
-    allowed["10.0.0.0/8"], allowed["10.66.0.0/16"], allowed["10.66.7.0/24"] = 1, 0, 1
+    """10/8 is allowed; 10.66/16 within it is not; 10.66.7/24 and one host within that are again."""
+    rules = {"10.0.0.0/8": 1, "10.66.0.0/16": 0, "10.66.7.0/24": 1, "10.66.8.1/32": 1}
+    firewall.maps.allowed_v4.update(rules)
     assert run(frame(ipv4(src=source), TCP(dport=TELNET))).action is action
 
 
-@pytest.mark.parametrize(("source", "action"), [("2001:db8:1::9", XDP.PASS), ("2001:db8:2::9", XDP.DROP)])
+@pytest.mark.parametrize(
+    ("source", "action"),
+    [
+        ("2001:db8:1::9", XDP.PASS),
+        ("2001:db8:2::9", XDP.DROP),
+        ("2001:db8:3::9", XDP.PASS),
+        ("2001:db8:3::8", XDP.DROP),
+    ],
+)
 def test_ipv6_sources_are_allowed_by_prefix_too(firewall: LoadedObject, run: Run, source: str, action: XDP) -> None:
     """The same with addresses of 128 bits."""
-    firewall.maps.allowed_v6["2001:db8:1::/48"] = 1
+    firewall.maps.allowed_v6.update({"2001:db8:1::/48": 1, "2001:db8:3::9/128": 1})
     assert run(frame(ipv6(src=source), TCP(dport=TELNET))).action is action
 
 
