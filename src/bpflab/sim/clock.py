@@ -26,7 +26,7 @@ class Alarm:
 
     when: int
     number: int
-    call: Callable[[], None] = field(compare=False)
+    call: Callable[[], object] = field(compare=False)
     cancelled: bool = field(default=False, compare=False)
 
     def cancel(self) -> None:
@@ -61,7 +61,7 @@ class Clock:
                 alarm.call()
         self.now = end
 
-    def at(self, when: int, call: Callable[[], None]) -> Alarm:
+    def at(self, when: int, call: Callable[[], object]) -> Alarm:
         """Call a function when the clock reaches `when`; one that is past is called at the next advance."""
         alarm = Alarm(when, next(self._numbers), call)
         heapq.heappush(self._alarms, alarm)

@@ -53,7 +53,6 @@ def check_target(kernel: SimKernel, prog_type: ProgType, request: Request) -> No
 def check_device(kernel: SimKernel, prog_type: ProgType, request: Request) -> None:
     """Refuse (EINVAL) a program for a device, but an XDP program that may use the device's metadata."""
     ifindex, flags = request["prog_ifindex"], request["prog_flags"]
-    refuse_if(flags & DEV_BOUND and not ifindex)
     if ifindex:
         refuse_if(prog_type not in ON_DEVICE or flags & ~(HAS_FRAGS | DEV_BOUND))
         refuse_if(flags & DEV_BOUND and prog_type != ProgType.XDP)

@@ -52,6 +52,8 @@ def _memory(file: OpenFile, length: int, offset: int, *, writable: bool) -> Shar
     if not isinstance(target, SimMap):
         raise Refusal(Errno.ENODEV)
     refuse_if(target.fields, Errno.ENOTSUPP)
+    refuse_if(type(target).check_map is SimMap.check_map, Errno.ENOTSUPP)
+    refuse_if(not file.mode & WRITE)
     refuse_if(writable and target.frozen, Errno.EPERM)
     refuse_if(writable and target.flags & MapFlag.RDONLY_PROG, Errno.EACCES)
     target.check_map(offset, length, writable=writable)

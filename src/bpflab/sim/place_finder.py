@@ -21,6 +21,11 @@ if TYPE_CHECKING:
     from bpflab.sim.programs import SimProgram
 
 TCX: Final = frozenset({AttachType.TCX_INGRESS, AttachType.TCX_EGRESS})
+RIVALS: Final[dict[int, int]] = {
+    AttachType.SK_SKB_VERDICT: AttachType.SK_SKB_STREAM_VERDICT,
+    AttachType.SK_SKB_STREAM_VERDICT: AttachType.SK_SKB_VERDICT,
+}
+"""Attach types of which a map of sockets has one at most."""
 SOCKET_MAPS: Final = frozenset({MapType.SOCKMAP, MapType.SOCKHASH})
 
 
@@ -42,7 +47,7 @@ def check_attach_type(program: SimProgram, attach_type: int) -> None:
 def place_of(kernel: SimKernel, attach_type: int, target: int) -> Place:
     """Return the hook of an attach type at a target; the errno of the running kernel for a wrong target."""
     prog_type = program_type(attach_type)
-    if prog_type in CGROUP_PROGRAMS or attach_type == AttachType.LSM_CGROUP:
+    if prog_type in CGROUP_PROGRAMS or prog_type == ProgType.LSM:
         return _open(kernel, CgroupPlace, "cgroup", cgroup(target).identity, attach_type)
     if prog_type == ProgType.XDP:
         refuse_if(target not in kernel.world.interfaces)
@@ -52,7 +57,7 @@ def place_of(kernel: SimKernel, attach_type: int, target: int) -> Place:
         refuse_if(target not in kernel.world.interfaces, Errno.ENODEV)
         return _open(kernel, MprogPlace, "interface", target, attach_type)
     if prog_type in {ProgType.SK_MSG, ProgType.SK_SKB}:
-        return _open(kernel, SockmapPlace, "sockmap", _socket_map(kernel, target), attach_type)
+        return _sockmap(kernel, _socket_map(kernel, target), attach_type)
     return _namespace(kernel, prog_type, attach_type, target)
 
 
@@ -67,9 +72,16 @@ def _namespace(kernel: SimKernel, prog_type: ProgType, attach_type: int, target:
     return _open(kernel, kinds[prog_type], "netns", network_namespace(target), attach_type)
 
 
+def _sockmap(kernel: SimKernel, number: int, attach_type: int) -> Place:
+    place = _open(kernel, SockmapPlace, "sockmap", number, attach_type)
+    if isinstance(place, SockmapPlace) and attach_type in RIVALS:
+        place.rival = _open(kernel, SockmapPlace, "sockmap", number, RIVALS[attach_type])
+    return place
+
+
 def _socket_map(kernel: SimKernel, fd: int) -> int:
     found = kernel.find(fd, SimMap)
-    refuse_if(found.type not in SOCKET_MAPS)
+    refuse_if(found.type not in SOCKET_MAPS, Errno.EOPNOTSUPP)
     return found.id
 
 

@@ -74,6 +74,17 @@ class MprogPlace(Place):
         """Detach by the rules of `MprogList`; ENOENT when nothing is there."""
         refuse_if(not self.entries, Errno.ENOENT)
         self.list.detach(program, order).program.put()
+        self._begin_anew()
+
+    def unlink(self, entry: Entry) -> None:
+        """Take out a program that a link holds."""
+        super().unlink(entry)
+        self._begin_anew()
+
+    def _begin_anew(self) -> None:
+        """Count revisions from 1 again after the last program is gone."""
+        if not self.entries:
+            self.list.revision = 1
 
     def update(self, entry: Entry, program: SimProgram) -> None:
         """Give a link another program, that is not there yet (EEXIST)."""
@@ -172,11 +183,17 @@ class XdpPlace(Place):
 
 
 class SockmapPlace(Place):
-    """One kind of program of a SOCKMAP or SOCKHASH: another one takes its place, unless a link holds it (EBUSY)."""
+    """One kind of program of a SOCKMAP or SOCKHASH: another one takes its place, unless a link holds it (EBUSY).
+
+    `rival` is a kind that cannot be there beside it.
+    """
+
+    rival: Place | None = None
 
     def attach(self, new: Entry, order: Order, old: SimProgram | None = None) -> None:
         """Attach."""
         del order, old
+        refuse_if(self.rival is not None and self.rival.entries, Errno.EBUSY)
         before = self.entries.pop() if self.entries and not self.entries[0].link else None
         refuse_if(self.entries, Errno.EBUSY)
         self.entries.append(new)

@@ -73,7 +73,8 @@ class SimProgram(KernelObject):
     """A loaded program: its spec, the maps and BTF it keeps alive, and what the engine runs.
 
     `map_slots` gives, by instruction slot, the map that a wide load names. `run_count` and `run_ns`
-    are statistics that whoever runs it keeps; `streams` is what it wrote for PROG_STREAM_READ_BY_FD.
+    are statistics that whoever runs it keeps; `streams` is what it wrote for PROG_STREAM_READ_BY_FD,
+    `processed` how many instructions the check looked at.
     """
 
     kind: ClassVar[str] = "prog"
@@ -98,6 +99,7 @@ class SimProgram(KernelObject):
         self.load_time = kernel.clock.now
         self.run_count = 0
         self.run_ns = 0
+        self.processed = 0
         self.streams: dict[int, bytearray] = {stream: bytearray() for stream in ProgStream}
         for each in [*map_slots.values(), *bound]:
             self.bind(each)

@@ -6,6 +6,7 @@ import struct
 from typing import TYPE_CHECKING, Final
 
 from bpflab.abi.attach_targets import CGROUP_PROGRAMS
+from bpflab.abi.attach_types import AttachType
 from bpflab.abi.errno import Errno
 from bpflab.abi.flags import AttachFlag, QueryFlag
 from bpflab.abi.prog_types import ProgType
@@ -26,6 +27,8 @@ LINK: Final = int(AttachFlag.LINK)
 REPLACE: Final = int(AttachFlag.REPLACE)
 ORDERED: Final = int(AttachFlag.BEFORE | AttachFlag.AFTER) | ID | LINK | REPLACE
 BASE: Final = int(AttachFlag.ALLOW_OVERRIDE | AttachFlag.ALLOW_MULTI | AttachFlag.PREORDER) | REPLACE
+TARGET_FIRST: Final = frozenset({ProgType.SK_MSG, ProgType.SK_SKB})
+"""Types whose target PROG_DETACH looks at before the program."""
 EFFECTIVE: Final = int(QueryFlag.EFFECTIVE)
 
 
@@ -48,8 +51,9 @@ def prog_detach(kernel: SimKernel, request: Request) -> int:
     wanted, flags = program_type(request["attach_type"]), request["attach_flags"]
     refuse_if(flags & ~ORDERED if wanted == ProgType.SCHED_CLS else flags or request["relative_fd"])
     refuse_if(wanted in {ProgType.XDP, ProgType.SK_LOOKUP, ProgType.TRACING})
+    place = _place(kernel, request, wanted) if wanted in TARGET_FIRST else None
     program = _named_program(kernel, request["attach_bpf_fd"], wanted)
-    place = _place(kernel, request, wanted)
+    place = place or _place(kernel, request, wanted)
     place.detach(program, order_of(kernel, request, flags, program.type if program else None))
     return 0
 
@@ -59,7 +63,7 @@ def prog_query(kernel: SimKernel, request: Request) -> int:
     attach_type, asked = request["attach_type"], request["query_flags"]
     wanted = program_type(attach_type)
     of_cgroup = wanted in CGROUP_PROGRAMS
-    refuse_if(asked & ~(EFFECTIVE if of_cgroup else 0) or wanted == ProgType.XDP)
+    refuse_if(asked & ~(EFFECTIVE if of_cgroup else 0) or wanted == ProgType.XDP or attach_type == AttachType.LSM_MAC)
     place = place_of(kernel, attach_type, request["target_fd"])
     entries = place.effective() if asked else place.entries
     counts = wanted in CGROUP_PROGRAMS or wanted == ProgType.SCHED_CLS
@@ -123,7 +127,7 @@ def _named_program(kernel: SimKernel, fd: int, wanted: ProgType) -> SimProgram |
     try:
         return _program(kernel, fd, wanted)
     except Refusal:
-        if wanted in CGROUP_PROGRAMS:
+        if wanted in {*CGROUP_PROGRAMS, ProgType.LSM}:
             return None
         raise
 

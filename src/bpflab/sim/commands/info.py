@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from bpflab.sim.request import Request
 
 JITED_LINE_SIZE: Final = 8
+HASH_SIZE: Final = 32
 LINK_INFO_SIZE: Final = 64
 """sizeof(struct bpf_link_info) of Linux 6.18; the layout has room for more."""
 
@@ -31,12 +32,13 @@ LINK_INFO_SIZE: Final = 64
 class Info:
     """The struct of one answer, as the caller gave it and with what the kernel adds."""
 
-    def __init__(self, request: Request, layout: Layout, size: int = 0) -> None:
+    def __init__(self, request: Request, layout: Layout, known: int = 0) -> None:
         self._request = request
         self._address = request["info"]
-        self._length = min(request["info_len"], size or -(-layout.size // 8) * 8)
+        whole = -(-(known or layout.size) // 8) * 8
+        self._length = min(request["info_len"], whole)
         self.layout = layout
-        check_tail(self._address, request["info_len"], self._length)
+        check_tail(self._address, request["info_len"], known or whole)
         given = user.read(self._address, self._length)
         self.data = bytearray(given.ljust(-(-layout.size // 8) * 8, b"\0"))
 
@@ -82,7 +84,11 @@ def check_tail(address: int, length: int, known: int) -> None:
 
 
 def _map(target: SimMap, request: Request) -> int:
-    info, spec = Info(request, MAP_INFO), target.spec
+    info, spec = Info(request, MAP_INFO, MAP_INFO.size), target.spec
+    refuse_if(info["hash"] and info["hash_size"] != HASH_SIZE)
+    refuse_if(info["hash_size"] and not info["hash"])
+    if info["hash"]:
+        user.write(info["hash"], target.content_hash())
     info.set(
         type=target.type,
         id=target.id,
@@ -145,7 +151,7 @@ def _program_facts(target: SimProgram) -> dict[str, int | bytes]:
         "run_time_ns": target.run_ns,
         "run_cnt": target.run_count,
         "recursion_misses": 0,
-        "verified_insns": len(spec.insns),
+        "verified_insns": target.processed,
         "attach_btf_obj_id": 0,
         "attach_btf_id": spec.attach_btf_id,
     }

@@ -111,8 +111,7 @@ def _order(kernel: SimKernel, request: Request, link: SimLink) -> Order:
     if link.type not in {LinkType.CGROUP, LinkType.TCX}:
         refuse_if(flags)
         return Order()
-    allowed = ORDER | (PREORDER if link.type == LinkType.CGROUP else 0)
-    refuse_if(flags & ~allowed)
+    refuse_if(link.type == LinkType.CGROUP and flags & ~(ORDER | PREORDER))
     link.entry.flags = flags & PREORDER
     tail = Request(RELATIVE, request.address, request.size)
     order = order_of(kernel, tail, flags & ~PREORDER, link.program.type)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import TYPE_CHECKING, Final
 
 from bpflab.abi.btf import BtfKind
@@ -79,6 +80,11 @@ class ArrayMap(IndexedMap):
         """Return the bytes of one value."""
         start = index * self.spec.stride
         return self._data[start : start + self.value_size]
+
+    def content_hash(self) -> bytes:
+        """Return the SHA-256 of all values with what fills them up; EPERM until the map is frozen."""
+        refuse_if(not self.frozen, Errno.EPERM)
+        return hashlib.sha256(self._data[: self.spec.stride * self.max_entries]).digest()
 
     def shared(self) -> SharedMemory:
         """Return the values' memory; EINVAL for an array that is not MMAPABLE."""

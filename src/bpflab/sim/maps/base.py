@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from bpflab.sim.request import Request
     from bpflab.sim.shared import SharedMemory
 
+OF_DESCRIPTOR: Final = int(MapFlag.RDONLY | MapFlag.WRONLY)
+"""Flags that concern the descriptor that MAP_CREATE returns, and not the map."""
 LOCK_FIELD: Final = "bpf_spin_lock"
 NOEXIST: Final = int(UpdateFlag.NOEXIST)
 EXIST: Final = int(UpdateFlag.EXIST)
@@ -52,7 +54,7 @@ class SimMap(KernelObject):
         self.kernel = kernel
         self.spec = spec
         self.type = spec.type
-        self.flags = int(spec.flags)
+        self.flags = int(spec.flags) & ~OF_DESCRIPTOR
         self.key_size = spec.key_size
         self.value_size = spec.value_size
         self.max_entries = spec.max_entries
@@ -132,6 +134,10 @@ class SimMap(KernelObject):
         """Return the address of a byte of its value; 0 past the end, None for a type without such access."""
         del offset
         return None
+
+    def content_hash(self) -> bytes:
+        """Return the SHA-256 of the values; EINVAL for a type without."""
+        raise Refusal(Errno.EINVAL)
 
     def shared(self) -> SharedMemory:
         """Return the memory that user space can map; ENOTSUPP."""

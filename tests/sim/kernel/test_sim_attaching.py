@@ -1,0 +1,265 @@
+"""The books of attached programs are kept as the running kernel keeps them: tcx, cgroups, XDP, namespaces."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from bpflab.abi.attach_types import AttachType
+from bpflab.abi.commands import Command
+from bpflab.abi.flags import AttachFlag
+from bpflab.abi.prog_types import ProgType
+
+Descriptors = tuple[int, int]
+Load = Callable[..., Descriptors]
+LOOPBACK, NO_DEVICE, NO_FD = 1, 4321, 9999
+ENOSPC = 28
+TCX, XDP, INGRESS = AttachType.TCX_INGRESS, AttachType.XDP, AttachType.CGROUP_INET_INGRESS
+DISSECTOR, LOOKUP = AttachType.FLOW_DISSECTOR, AttachType.SK_LOOKUP
+ANY_NETWORK = settings(
+    max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
+
+
+class Book:
+    """The programs and links that were made, and what both kernels say is attached to one hook."""
+
+    def __init__(self, both: Any, programs: list[Descriptors], target: int, attach_type: int) -> None:
+        self.both = both
+        self.programs = programs
+        self.target = target
+        self.attach_type = attach_type
+        self.links: list[Descriptors] = []
+        self.numbers = [self._ids(program) for program in programs]
+
+    def _ids(self, program: Descriptors) -> Descriptors:
+        ids = []
+        for side in (0, 1):
+            data = bytearray(8)
+            self.both.send(side, Command.OBJ_GET_INFO_BY_FD, {"bpf_fd": program[side], "info": data, "info_len": 8})
+            ids.append(struct.unpack("=I", data[4:])[0])
+        return ids[0], ids[1]
+
+    def attach(self, which: int, **values: Any) -> int:
+        result: int = self.both(
+            Command.PROG_ATTACH,
+            attach_bpf_fd=self.programs[which],
+            **({"target_fd": self.target, "attach_type": self.attach_type} | values),
+        ).result
+        return result
+
+    def detach(self, which: int | None, **values: Any) -> int:
+        program = 0 if which is None else self.programs[which]
+        result: int = self.both(
+            Command.PROG_DETACH,
+            attach_bpf_fd=program,
+            **({"target_fd": self.target, "attach_type": self.attach_type} | values),
+        ).result
+        return result
+
+    def link(self, which: int, **values: Any) -> None:
+        given = {"prog_fd": self.programs[which], "target_fd": self.target, "attach_type": self.attach_type} | values
+        results = [self.both.send(side, Command.LINK_CREATE, given)[0] for side in (0, 1)]
+        assert min(results[0], 0) == min(results[1], 0), f"link {values}: kernel {results[0]}, simulator {results[1]}"
+        if results[0] >= 0:
+            self.links.append((results[0], results[1]))
+            self.both.opened.append(self.links[-1])
+
+    def update(self, link: int, which: int, **values: Any) -> None:
+        if link < len(self.links):
+            self.both(Command.LINK_UPDATE, link_fd=self.links[link], new_prog_fd=self.programs[which], **values)
+
+    def detach_link(self, link: int) -> None:
+        if link < len(self.links):
+            self.both(Command.LINK_DETACH, link_fd=self.links[link])
+
+    def read(self, **values: Any) -> list[int]:
+        """Assert that both list the same programs, by their place in the list of those made."""
+        listed = []
+        for side in (0, 1):
+            room = bytearray(4 * 80)
+            given = {
+                "target_fd": self.target,
+                "attach_type": self.attach_type,
+                "prog_ids": room,
+                "prog_cnt": 80,
+            } | values
+            result, attr = self.both.send(side, Command.PROG_QUERY, given)
+            shown = min(attr["prog_cnt"], given["prog_cnt"]) if result in {0, -ENOSPC} else 0
+            ids = struct.unpack(f"={shown}I", room[: 4 * shown])
+            known = {number[side]: place for place, number in enumerate(self.numbers)}
+            listed.append((result, [known[number] for number in ids], attr["attach_flags"], attr["revision"]))
+        assert listed[1] == listed[0]
+        order: list[int] = listed[0][1]
+        return order
+
+
+Step = Callable[[Book], object]
+
+
+def steps_of(flags: list[int], links: list[int]) -> st.SearchStrategy[list[Step]]:
+    """Draw steps on a hook: attach and detach programs and links with these flags, and look."""
+    which, link = st.integers(0, 3), st.integers(0, 3)
+    flag = st.sampled_from(flags)
+    revision = st.sampled_from([0, 0, 0, 0, 1, 2, 77])
+
+    def attach(program: int, flags: int, near: int, at: int) -> Step:
+        def step(book: Book) -> None:
+            near_fd = book.programs[near] if flags & (AttachFlag.BEFORE | AttachFlag.AFTER) else 0
+            old = {"replace_bpf_fd": book.programs[near]} if flags & AttachFlag.REPLACE else {}
+            book.attach(program, attach_flags=flags, relative_fd=near_fd, expected_revision=at, **old)
+
+        return step
+
+    return st.lists(
+        st.one_of(
+            st.builds(attach, which, flag, which, revision),
+            st.builds(attach, which, st.just(flags[0]), which, st.just(0)),
+            which.map(lambda program: lambda book: book.detach(program)),
+            st.just(lambda book: book.detach(None)),
+            st.builds(
+                lambda program, flags: lambda book: book.link(program, flags=flags), which, st.sampled_from(links)
+            ),
+            st.builds(lambda at, program: lambda book: book.update(at, program), link, which),
+            link.map(lambda at: lambda book: book.detach_link(at)),
+            st.just(lambda book: book.read()),
+            st.just(lambda book: book.read(prog_cnt=1)),
+        ),
+        max_size=15,
+    )
+
+
+@ANY_NETWORK
+@given(steps=steps_of([0, 0, 1, 2, 4, 8, 16, 24, 12], [0, 0, 1, 4, 8]))
+def test_tcx_programs_come_and_go_as_in_the_kernel(both: Any, load: Load, network: int, steps: list[Step]) -> None:
+    del network
+    book = Book(both, [load(ProgType.SCHED_CLS) for _ in range(4)], LOOPBACK, TCX)
+    try:
+        play(book, steps)
+    finally:
+        clear(book)
+        both.close()
+
+
+@ANY_NETWORK
+@given(
+    mode=st.sampled_from([0, AttachFlag.ALLOW_OVERRIDE, AttachFlag.ALLOW_MULTI]),
+    data=st.data(),
+)
+def test_programs_of_a_cgroup_come_and_go_as_in_the_kernel(
+    both: Any, load: Load, cgroup: int, mode: int, data: st.DataObject
+) -> None:
+    flags = [mode, mode, mode | 4, mode | 8, mode | 16, mode | 64, 0, 1, 2, 3, 128]
+    book = Book(both, [load(ProgType.CGROUP_SKB, 1) for _ in range(4)], cgroup, INGRESS)
+    try:
+        play(book, data.draw(steps_of(flags, [0, 0, 1, 2, 4, 64])))
+    finally:
+        clear(book)
+        both.close()
+
+
+def play(book: Book, steps: list[Step]) -> None:
+    for step in steps:
+        step(book)
+    book.read()
+
+
+def clear(book: Book) -> None:
+    """Detach all that the example left, so that the next one starts from nothing."""
+    for place in range(len(book.links)):
+        book.detach_link(place)
+    for place in range(len(book.programs)):
+        book.detach(place)
+
+
+def test_an_interface_has_one_xdp_link(both: Any, load: Load, network: int) -> None:
+    del network
+    book = Book(both, [load(ProgType.XDP) for _ in range(2)], LOOPBACK, XDP)
+    book.link(0)
+    for flags in (0, 1, 2, 4, 6, 8, 16, 32):
+        book.link(1, flags=flags)
+    book.link(1, target_fd=NO_DEVICE)
+    for _ in range(2):
+        book.update(0, 1)
+        book.detach_link(0)
+    book.link(1, flags=2)
+    book.link(0, flags=4)
+
+
+def test_a_network_namespace_has_one_flow_dissector(both: Any, load: Load, network: int) -> None:
+    book = Book(both, [load(ProgType.FLOW_DISSECTOR) for _ in range(2)], network, DISSECTOR)
+    book.attach(0)
+    for which in (0, 0, 1):
+        book.attach(which, target_fd=0)
+        book.read()
+    book.link(0)
+    for which in (0, 1, 1):
+        book.detach(which, target_fd=0)
+    book.link(0)
+    book.link(1)
+    book.attach(1, target_fd=0)
+    book.detach(0, target_fd=0)
+    for values in ({}, {"old_prog_fd": book.programs[0]}, {"flags": 4, "old_prog_fd": book.programs[0]}, {"flags": 1}):
+        book.update(0, 1, **values)
+        book.read()
+    for _ in range(2):
+        book.detach_link(0)
+        book.read()
+    book.update(0, 1)
+
+
+def test_a_network_namespace_has_many_socket_lookups(both: Any, load: Load, network: int) -> None:
+    book = Book(both, [load(ProgType.SK_LOOKUP, 1, expected_attach_type=LOOKUP) for _ in range(2)], network, LOOKUP)
+    for which in (0, 1, 0):
+        book.link(which)
+        book.read()
+    book.read(prog_cnt=1)
+    book.read(query_flags=1)
+    book.link(0, flags=1)
+    book.link(0, target_fd=NO_FD)
+    book.attach(0, target_fd=0)
+
+
+@pytest.mark.parametrize("prog_type", [ProgType.SOCKET_FILTER, ProgType.XDP, ProgType.SCHED_CLS, ProgType.CGROUP_SKB])
+def test_a_program_attaches_only_where_its_type_does(both: Any, load: Load, prog_type: ProgType) -> None:
+    program = load(prog_type, 1)
+    for attach_type in range(64):
+        for target in (0, NO_FD):
+            values = {"attach_bpf_fd": program, "target_fd": target, "attach_type": attach_type}
+            both(Command.PROG_ATTACH, **values)
+            both(Command.PROG_DETACH, **values)
+            both.refused(Command.LINK_CREATE, prog_fd=program, target_fd=target, attach_type=attach_type)
+            both(Command.PROG_QUERY, target_fd=target, attach_type=attach_type)
+
+
+def test_a_link_says_what_it_attaches_where(both: Any, load: Load, network: int, cgroup: int) -> None:
+    links = [
+        (ProgType.XDP, {"target_fd": LOOPBACK, "attach_type": XDP}),
+        (ProgType.SCHED_CLS, {"target_fd": LOOPBACK, "attach_type": TCX}),
+        (ProgType.FLOW_DISSECTOR, {"target_fd": network, "attach_type": DISSECTOR}),
+        (ProgType.CGROUP_SKB, {"target_fd": cgroup, "attach_type": INGRESS}),
+    ]
+    for prog_type, values in links:
+        link = both.open(Command.LINK_CREATE, prog_fd=load(prog_type, 1), **values)
+        for _ in range(2):
+            answers = []
+            for side in (0, 1):
+                data = bytearray(64)
+                both.send(side, Command.OBJ_GET_INFO_BY_FD, {"bpf_fd": link[side], "info": data, "info_len": 64})
+                answers.append((data[:4], data[16:]))
+            assert answers[1] == answers[0]
+            both(Command.LINK_DETACH, link_fd=link)
+
+
+def test_a_raw_tracepoint_tells_its_name(both: Any, load: Load) -> None:
+    program = load(ProgType.RAW_TRACEPOINT)
+    link = both.open(Command.RAW_TRACEPOINT_OPEN, name=b"sched_process_hang\0", prog_fd=program)
+    both(Command.LINK_DETACH, link_fd=link)
+    both(Command.LINK_UPDATE, link_fd=link, new_prog_fd=program)
+    both.refused(Command.RAW_TRACEPOINT_OPEN, name=b"sched_process_hang\0", prog_fd=load())
+    both.refused(Command.RAW_TRACEPOINT_OPEN, prog_fd=program)
