@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Final
 from bpflab.abi.errno import Errno
 from bpflab.abi.flags import MapFlag
 from bpflab.abi.helpers import ArgumentKind
-from bpflab.sim.check import access
-from bpflab.sim.check.access import Access
+from bpflab.sim.check import extent, stack
+from bpflab.sim.check.extent import Access
 from bpflab.sim.check.types import PACKETS, Kind
 from bpflab.sim.check.value import SCALAR, Value, signed_bounds
 
@@ -99,7 +99,7 @@ def _check(checker: Checker, state: State, call: Call, reg: int, argument: Argum
     if argument.release:
         _check_release(checker, call, reg, value)
     if argument.kind in _FORMERLY_CONTEXT and value.kind is Kind.CTX:
-        access.check_unmoved(checker, value, reg)
+        extent.check_unmoved(checker, value, reg)
     if argument.kind in _SIZED_BY_MAP:
         _map_memory(checker, state, call, reg, argument)
     elif argument.kind in EXPECTED and (check := _CHECKS.get(argument.kind)) is not None:
@@ -145,7 +145,7 @@ def _constant_key(state: State, pointer: Value, size: int) -> int | None:
     if spill is None or spill.size != size:
         return None
     number = spill.value.constant
-    return number if number == 0 or pointer.off % access.WORD_SIZE == 0 else None
+    return number if number == 0 or pointer.off % stack.WORD_SIZE == 0 else None
 
 
 def _memory(checker: Checker, state: State, call: Call, reg: int, argument: Argument) -> None:
@@ -220,20 +220,20 @@ def check_memory(checker: Checker, state: State, reg: int, pointer: Value, size:
     """Check that a helper may read or write `size` bytes at a pointer."""
     wanted = Access(reg, 0, size, SCALAR if write else None)
     if pointer.kind in PACKETS:
-        access.check_packet(checker, pointer, wanted)
+        extent.check_packet(checker, pointer, wanted)
     elif pointer.kind is Kind.STACK:
         _stack_memory(checker, state, pointer, wanted)
     elif pointer.kind is Kind.MAP_VALUE and pointer.map is not None:
         _value_memory(checker, pointer, pointer.map, wanted)
     elif pointer.size:
         text = f"invalid access to memory, mem_size={pointer.size}"
-        access.check_region(checker, pointer, pointer.size, wanted, text)
+        extent.check_region(checker, pointer, pointer.size, wanted, text)
 
 
 def _stack_memory(checker: Checker, state: State, pointer: Value, wanted: Access) -> None:
-    access.check_stack(checker, state, pointer, wanted)
+    stack.check_stack(checker, state, pointer, wanted)
     if wanted.write:
-        access.forget_stack(state, pointer, wanted)
+        stack.forget_stack(state, pointer, wanted)
 
 
 def _value_memory(checker: Checker, pointer: Value, facts: MapFacts, wanted: Access) -> None:
@@ -241,4 +241,4 @@ def _value_memory(checker: Checker, pointer: Value, facts: MapFacts, wanted: Acc
         verb = "write into" if wanted.write else "read from"
         checker.refuse(f"{verb} map forbidden, value_size={facts.value_size} off={pointer.off} size={wanted.size}")
     text = f"invalid access to map value, value_size={facts.value_size}"
-    access.check_region(checker, pointer, facts.value_size, wanted, text)
+    extent.check_region(checker, pointer, facts.value_size, wanted, text)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 from bpflab.abi.errno import Errno
 from bpflab.abi.insn import ADDR_SPACE_CAST_OFF, AluOp, InsnClass, Source
 from bpflab.sim.check import bounds
-from bpflab.sim.check.access import MAX_VARIABLE_OFFSET
+from bpflab.sim.check.extent import MAX_VARIABLE_OFFSET
 from bpflab.sim.check.types import PACKETS, Kind
 from bpflab.sim.check.value import ANY, SCALAR, SIGN, WORD, Value, bounded, constant, signed, signed_bounds
 

@@ -8,7 +8,8 @@ from bpflab.abi.errno import Errno
 from bpflab.abi.insn import MODE_MASK, SIZE_MASK, AtomicOp, Mode, Size, WideSource
 from bpflab.abi.verifier_rules import PACKET_LOAD_TYPES
 from bpflab.asm.insn import imm64
-from bpflab.sim.check.access import Access, access
+from bpflab.sim.check.access import access
+from bpflab.sim.check.extent import Access
 from bpflab.sim.check.types import PACKETS, SOCKETS, Kind
 from bpflab.sim.check.value import ANY, SCALAR, UNSET, Value, constant, of_width
 

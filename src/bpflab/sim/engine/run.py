@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from bpflab.abi.insn import MAX_CALL_FRAMES, MAX_LOOPS, MAX_TAIL_CALLS, REG_COUNT, STACK_SIZE
 from bpflab.sim.engine.diagnose import explained, unset_register_fault
+from bpflab.sim.engine.loop import Finished, Switched, advance, drive
 from bpflab.sim.engine.program import function_at
 from bpflab.sim.engine.step import UNSET
 from bpflab.sim.fault import Fault, FaultKind
@@ -33,14 +34,6 @@ _FRAME_REGISTERS: Final = slice(6, 11)
 _SCRATCH: Final = slice(0, 10)
 _STACK_ROUND: Final = 16
 """The kernel counts a frame's stack in these units when it adds frames up (kernel/bpf/verifier.c)."""
-
-
-class Finished(Exception):  # noqa: N818 - not an error: the function that was started has ended
-    """Leaves the loop: the function it was started for has ended."""
-
-
-class Switched(Exception):  # noqa: N818 - not an error: the loop goes on in another program
-    """Makes the loop take program and slot from the run anew."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,41 +217,6 @@ class Run:
     def _abandon(self) -> None:
         while self._stacks:
             self._close_stack()
-
-
-def drive(run: Run) -> int:
-    """Execute steps until the function that was started ends; give r0."""
-    regs, ticks, note = run.regs, run.ticks, run.trail.append
-    while True:
-        steps, pc = run.program.steps, run.pc
-        try:
-            for _ in ticks:
-                note(pc)
-                pc = steps[pc](regs, run)
-        except Switched:
-            continue
-        except Finished:
-            return regs[0]
-        raise out_of_budget(run)
-
-
-def advance(run: Run) -> bool:
-    """Execute one step; tell whether there are more."""
-    if next(run.ticks, None) is None:
-        raise out_of_budget(run)
-    run.trail.append(run.pc)
-    try:
-        run.pc = run.program.steps[run.pc](run.regs, run)
-    except Switched:
-        return True
-    except Finished:
-        return False
-    return True
-
-
-def out_of_budget(run: Run) -> Fault:
-    """Make the fault of a run that executed all the instructions it may."""
-    return Fault(FaultKind.BUDGET, f"the program was stopped after {run.budget} instructions")
 
 
 def _used(stack: Region) -> int:

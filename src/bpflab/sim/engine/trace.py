@@ -19,7 +19,7 @@ from bpflab.abi.insn import (
     Source,
 )
 from bpflab.sim.engine.jump import CONDITIONS
-from bpflab.sim.engine.run import Finished, Switched, out_of_budget
+from bpflab.sim.engine.loop import Finished, Switched, out_of_budget
 from bpflab.sim.engine.step import HALF, WORD
 
 if TYPE_CHECKING:
