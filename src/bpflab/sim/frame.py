@@ -39,6 +39,7 @@ class XdpFrame:
         self.has_meta = True
         self.code = "<3Q" if scope.memory.order == "little" else ">3Q"
         self.context: Region | None = None
+        self.ifindex = 1
         self.refresh()
 
     def refresh(self) -> None:

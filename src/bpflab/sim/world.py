@@ -43,7 +43,7 @@ class Route:
     """A route: packets to `network` leave by `ifindex`, by way of `gateway` if there is one.
 
     `kind` is `unicast`, `blackhole`, `unreachable` or `prohibit`; `source` the preferred source address; `mtu` 0 is
-    the interface's own.
+    the interface's own; for IPv4 the kernel heeds another one only if it is locked.
     """
 
     network: Network
@@ -64,7 +64,9 @@ class World:
     arguments as the helper's own function gets them.
     """
 
-    interfaces: dict[int, Interface] = field(default_factory=lambda: {1: Interface(1, "lo", broadcast=bytes(6), mtu=65536)})
+    interfaces: dict[int, Interface] = field(
+        default_factory=lambda: {1: Interface(1, "lo", broadcast=bytes(6), mtu=65536)}
+    )
     routes: list[Route] = field(default_factory=list)
     neighbours: dict[tuple[int, Address], bytes] = field(default_factory=dict)
     events: list[Event] = field(default_factory=list)

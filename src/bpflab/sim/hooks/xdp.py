@@ -38,6 +38,7 @@ PLACES: Final = {
 }
 """Where the simulated context keeps each field of `struct xdp_md`, pointers as 64 bits."""
 CONTEXT_SIZE: Final = 40
+LOOPBACK: Final = 1
 
 
 class XdpHook:
@@ -118,6 +119,7 @@ def open_context(scope: Scope, frame: XdpFrame, md: dict[str, int]) -> Region:
         place = PLACES[name]
         context.data[place.offset : place.offset + 4] = md[name].to_bytes(4, order)
     frame.context = context
+    frame.ifindex = md["ingress_ifindex"] or LOOPBACK
     write_pointers(context, frame)
     return context
 
