@@ -250,6 +250,11 @@ def test_every_function_has_its_own_budget_of_loops() -> None:
     assert execute(text, loops=10) == 100
 
 
+@pytest.mark.parametrize("jump", ["goto", "gotol"])
+def test_a_jump_leads_forwards_and_backwards(jump: str) -> None:
+    assert execute(f"{jump} there\nback:\nr0 += 1\nexit\nthere:\nr0 = 41\n{jump} back") == 42
+
+
 @pytest.mark.parametrize(("text", "kind"), [("l:\ngoto l", FaultKind.BUDGET), ("r0 = 0\n", FaultKind.BAD_JUMP)])
 def test_a_program_that_does_not_exit_is_stopped(text: str, kind: FaultKind) -> None:
     with pytest.raises(Fault) as caught:

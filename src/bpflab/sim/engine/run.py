@@ -98,7 +98,10 @@ class Run:
         return self._explaining(self.drive)
 
     def advance(self) -> bool:
-        """Execute one instruction; False when that ended the program and r0 is in `regs[0]`."""
+        """Execute one instruction; False when that ended the program and r0 is in `regs[0]`.
+
+        The callbacks of a helper are part of the instruction that calls it.
+        """
         return self._explaining(advance)
 
     def call(self, address: int, *arguments: int) -> int:
