@@ -124,7 +124,9 @@ class ArrayMap(IndexedMap):
             return -Errno.EEXIST
         if flags & LOCK and not self.has_lock:
             return -Errno.EINVAL
-        record.store(self.fields, self.value(index), value)
+        place = self.value(index)
+        record.store(self.fields, place, value)
+        self.drop_fields(place, self._regions.get(index))
         return 0
 
     def delete(self, key: bytes) -> int:

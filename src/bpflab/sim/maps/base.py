@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, ClassVar, Final
 
 from bpflab.abi.errno import Errno
 from bpflab.abi.flags import MapFlag, UpdateFlag
+from bpflab.abi.map_fields import SPIN_LOCKS
 from bpflab.sim.maps import rules
 from bpflab.sim.maps.batch import by_key
 from bpflab.sim.maps.record import SpecialField, check_fields, special_fields
@@ -120,6 +121,21 @@ class SimMap(KernelObject):
         """Give a value an address; programs may write to it unless the map is RDONLY_PROG."""
         writable = not self.flags & MapFlag.RDONLY_PROG
         return self.kernel.memory.add(RegionKind.MAP_VALUE, data, name=self.name, writable=writable, owner=self)
+
+    def drop_fields(self, data: bytearray | memoryview, region: Region | None) -> None:
+        """Clear the special fields of a value whose element goes or is overwritten: its timers are cancelled."""
+        for field in self.fields:
+            timer = None if region is None else self.kernel.timers.pop(region.address + field.offset, None)
+            if timer is not None:
+                timer.stop()
+            if field.name not in SPIN_LOCKS:
+                data[field.offset : field.offset + field.size] = bytes(field.size)
+
+    def abandoned(self) -> None:
+        """Cancel the timers in its values: nobody in user space holds the map any more."""
+        timers = self.kernel.timers
+        for address in [address for address, timer in timers.items() if timer.map is self]:
+            timers.pop(address).stop()
 
     @property
     def traits(self) -> MapTraits:

@@ -111,9 +111,10 @@ class KeyedMap(SimMap):
         self.chain.append(element)
 
     def take_out(self, element: Element) -> None:
-        """Take an element out of table and chain."""
+        """Take an element out of table and chain, and cancel what is under way in its value."""
         del self.table[element.key]
         self.chain.remove(element)
+        self.drop_fields(element.data, element.region)
 
     def free(self) -> None:
         """Take the values out of memory."""
@@ -150,6 +151,7 @@ class HashMap(KeyedMap):
             self.insert(self._fill(self._free.pop() if self._free else None, key, value))
         elif flags & LOCK:
             record.store(self.fields, old.data, value)
+            self.drop_fields(old.data, old.region)
         else:
             self._replace(old, value)
         return 0
@@ -183,6 +185,7 @@ class HashMap(KeyedMap):
         new = self._fill(self._spare, old.key, value)
         self.table[old.key] = new
         self.chain.replace(old, new)
+        self.drop_fields(old.data, old.region)
         if self._keeps:
             self._spare = old
         else:

@@ -116,6 +116,7 @@ class LruHashMap(LruKeyedMap):
     def _replace(self, old: Element, new: Element) -> None:
         self.table[new.key] = new
         self.chain.replace(old, new)
+        self.drop_fields(old.data, old.region)
         if old.node is not None and new.node is not None:
             new.node.referenced = True
             self.lru.give_back(old.node)
