@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import struct
-from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
 from bpflab.abi.errno import Errno
@@ -29,31 +28,29 @@ class Decoder:
     def __init__(self, layout: Layout, known: int = 0) -> None:
         self.layout = layout
         text, end = layout.prefix, 0
-        names: list[tuple[str, int]] = []
+        self.index: dict[str, int] = {}
         for index, field in enumerate(layout.fields):
             text += f"{field.offset - end}x{field.format}"
             end = field.offset + field.size
-            names += [(name, index) for name in field.names]
+            self.index.update((name, index) for name in field.names)
         self.unpack = struct.Struct(text).unpack_from
         self.size = layout.size
         self.known = max(known, layout.size)
-        self._names = names
 
-    def decode(self, data: bytes) -> dict[str, int]:
+    def decode(self, data: bytes) -> tuple[int, ...]:
         """Return the fields; bytes that are missing count as zero, EINVAL when one past the last field is not."""
         size = self.size
         if len(data) > size:
             refuse_if(any(data[self.known :]))
         elif len(data) < size:
             data = data.ljust(size, b"\0")
-        values = self.unpack(data)
-        return {name: values[index] for name, index in self._names}
+        return self.unpack(data)
 
 
 class Request:
     """A call: `request["map_fd"]` reads a field, `answer` writes one where the caller will find it."""
 
-    __slots__ = ("__dict__", "address", "decoder", "raw", "size", "values")
+    __slots__ = ("_index", "_values", "address", "decoder", "raw", "size")
 
     def __init__(self, decoder: Decoder, address: int, size: int) -> None:
         if size > ATTR_SIZE:
@@ -62,12 +59,13 @@ class Request:
         self.size = size
         self.raw = user.read(address, min(size, ATTR_SIZE))
         self.decoder = decoder
-        self.values = decoder.decode(self.raw)
+        self._index = decoder.index
+        self._values = decoder.decode(self.raw)
 
     def __getitem__(self, name: str) -> int:
-        return self.values[name]
+        return self._values[self._index[name]]
 
-    @cached_property
+    @property
     def layout(self) -> Layout:
         """The layout of the attr."""
         return self.decoder.layout
@@ -82,11 +80,6 @@ class Request:
         field = self.layout.field(name)
         if field.offset + field.size <= self.size:
             user.write(self.address + field.offset, struct.pack(self.layout.prefix + field.format, value))
-
-    def holds(self, name: str) -> bool:
-        """Whether the caller's attr is long enough to have this field."""
-        field = self.layout.field(name)
-        return field.offset + field.size <= self.size
 
 
 def check_tail(address: int, size: int) -> None:
