@@ -49,6 +49,13 @@ def test_a_type_has_the_size_and_alignment_of_c(type_id: int, size: int, align: 
     assert (size_of(BTF, type_id), align_of(BTF, type_id)) == (size, align)
 
 
+@pytest.mark.parametrize(("name", "size"), [("long", 4), ("long unsigned int", 4), ("long", 8), ("int", 8)])
+def test_the_type_long_tells_the_size_of_pointers(name: str, size: int) -> None:
+    width = 4 if name == "int" else size
+    btf = Btf.build([t.Int(name=name, size=width, bits=8 * width), t.Pointer(type_id=1)])
+    assert (size_of(btf, 2), align_of(btf, 2)) == (size, size)
+
+
 def test_aliases_lead_to_the_type_they_stand_for() -> None:
     assert resolve(BTF, ALIAS) == OUTER
 

@@ -11,7 +11,7 @@ import pytest
 from bpflab.abi.core import POISON_IMM
 from bpflab.errors import ObjectError
 from bpflab.obj import Btf, compile_c, read_object
-from bpflab.obj.btf_types import Int
+from bpflab.obj.btf_types import Int, Member, Pointer, Struct
 from bpflab.obj.core import keep_own_types, relocate
 from bpflab.obj.insns import Code
 
@@ -281,6 +281,19 @@ def test_a_load_has_the_offset_and_size_of_the_kernels_field(
     expression = LOAD if "*" not in local else f"{LOAD} != 0"
     spec = ask(f"struct s {{ {local} }};", expression)
     assert loaded(relocate(spec, kernel(f"struct s {{ {target} }};"))) == expected
+
+
+def test_a_pointer_of_a_32_bit_kernel_is_loaded_as_its_32_bits(ask: Ask) -> None:
+    kernel_of_32_bits = Btf.build(
+        [
+            Int(name="long", size=4, bits=32),
+            Pointer(type_id=1),
+            Struct(name="s", size=8, members=(Member("a", 2, 32),)),
+        ],
+        "little",
+    )
+    spec = ask("struct s { void *a; };", f"{LOAD} != 0")
+    assert loaded(relocate(spec, kernel_of_32_bits)) == (4, 4)
 
 
 @pytest.mark.parametrize(

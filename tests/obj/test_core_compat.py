@@ -94,6 +94,13 @@ def test_behind_a_pointer_a_struct_is_no_union(local: t.BtfType, target: t.BtfTy
     assert not types_match(both, 2, 2)
 
 
+def test_void_matches_nothing_but_void() -> None:
+    local, target = Btf.build([t.Pointer(type_id=0)]), Btf.build([t.Pointer(type_id=2), NAMELESS])
+    assert types_match(Pair(local, local), 1, 1)
+    assert not types_match(Pair(local, target), 1, 1)
+    assert not types_match(Pair(target, local), 1, 1)
+
+
 def test_an_enum_matches_if_the_kernels_has_all_its_names() -> None:
     few = t.Enum(name="e", size=4, values=(t.EnumValue("A___x", 1),))
     many = t.Enum(name="e", size=4, values=(t.EnumValue("B", 0), t.EnumValue("A", 9)))

@@ -13,7 +13,7 @@ from bpflab.errors import BtfError
 from bpflab.obj.btf_decode import Record, decode
 from bpflab.obj.btf_encode import StringTable, encode
 from bpflab.obj.btf_table import flavour_offsets, name_offsets, read_table
-from bpflab.obj.btf_types import BtfType, Void
+from bpflab.obj.btf_types import BtfType, Int, Void
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 KERNEL_BTF: Final = Path("/sys/kernel/btf/vmlinux")
 STRING_LIMIT: Final = 1 << 16
 """Most bytes of a string; they may overlap, so the length of the blob alone bounds nothing."""
+_LONG_NAMES: Final = ("long", "long int", "unsigned long", "long unsigned int")
 _Type = TypeVar("_Type", bound=BtfType)
 
 
@@ -65,6 +66,14 @@ class Btf:
     def byteorder(self) -> ByteOrder:
         """The byte order the blob is written in, which is its program's."""
         return self._table.byteorder
+
+    @cached_property
+    def pointer_size(self) -> int:
+        """The bytes of a pointer: 8 in programs, 4 in the types of a 32-bit kernel, as the type `long` tells."""
+        if self.base is not None:
+            return self.base.pointer_size
+        found = [self[each] for name in _LONG_NAMES for each in self.ids(name, BtfKind.INT)]
+        return next((each.size for each in found if isinstance(each, Int) and each.size in {4, 8}), 8)
 
     @property
     def strings_end(self) -> int:

@@ -1,6 +1,6 @@
 """Where the bytes of a BTF type lie: modifiers skipped, sizes, alignments, fields.
 
-Byte and bit offsets are those of the type's own byte order. Pointers are 8 bytes: BPF has no other.
+Byte and bit offsets are those of the type's own byte order.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from bpflab.obj.btf import Btf
 
 POINTER_SIZE: Final = 8
+"""Bytes of a pointer in a program; those of a kernel's types are `Btf.pointer_size`."""
 _ALIASES: Final = (t.Typedef, t.Const, t.Volatile, t.Restrict, t.TypeTag)
 
 
@@ -46,7 +47,7 @@ def size_of(btf: Btf, type_id: int) -> int:
             case t.Datasec(size=size):
                 return elements * size
             case t.Pointer():
-                return elements * POINTER_SIZE
+                return elements * btf.pointer_size
             case t.Array(type_id=element, length=length):
                 elements, type_id = elements * length, element
             case t.Var(type_id=value):
@@ -68,7 +69,7 @@ def _align(btf: Btf, type_id: int, depth: int) -> int:
         case t.Int(size=size) | t.Float(size=size) | t.Enum(size=size):
             return min(size, POINTER_SIZE)
         case t.Pointer():
-            return POINTER_SIZE
+            return btf.pointer_size
         case t.Array(type_id=element) | t.Var(type_id=element):
             return _align(btf, element, depth - 1)
         case t.Composite() as composite:
