@@ -50,6 +50,7 @@ def load(kernel: SimKernel, spec: ProgSpec, request: Request, btf: SimBtf | None
     bound = resolver.bound(request["fd_array_cnt"])
     program = SimProgram(kernel, spec, engine, map_slots=addresses.maps, bound=bound, btf=btf)
     program.processed = checked.processed
+    program.context_end = max((field.offset + field.size for field in checked.context.values()), default=0)
     try:
         _adopt(program)
     except Refusal:

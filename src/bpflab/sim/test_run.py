@@ -33,6 +33,7 @@ class RunInput:
     wants_data: bool = True
     ctx_size_out: int = 0
     data_size_out: int = 0
+    duration: int = 0
 
     @property
     def wants_ctx(self) -> bool:
@@ -42,11 +43,15 @@ class RunInput:
 
 @dataclass(frozen=True, slots=True)
 class RunOutput:
-    """What a run answers: r0 (32 bits), the packet and the context that came out (None: not written)."""
+    """What a run answers: r0 (32 bits), the packet and the context that came out (None: not written).
+
+    `ctx_in` is written over the context that was given, which only SYSCALL programs do.
+    """
 
     retval: int
     data: bytes | None = None
     ctx: bytes | None = None
+    ctx_in: bytes | None = None
 
 
 @runtime_checkable

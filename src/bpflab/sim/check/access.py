@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from bpflab.abi.context import layout
 from bpflab.abi.errno import Errno
 from bpflab.abi.flags import MapFlag
 from bpflab.abi.map_types import MapType
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from bpflab.sim.check.checker import Checker
     from bpflab.sim.check.extent import Access
     from bpflab.sim.check.state import State
+
+FLOW_KEYS_SIZE: Final = layout("bpf_flow_keys").size
 
 
 def access(checker: Checker, state: State, pointer: Value, wanted: Access) -> Value:
@@ -102,6 +105,13 @@ def _packet(checker: Checker, _state: State, pointer: Value, wanted: Access) -> 
     return of_width(wanted.size)
 
 
+def _flow_keys(checker: Checker, _state: State, pointer: Value, wanted: Access) -> Value:
+    off, size = pointer.off + wanted.off, wanted.size
+    if not pointer.varies and not 0 <= off <= FLOW_KEYS_SIZE - size:
+        checker.refuse(f"invalid access to flow keys off={off} size={size}")
+    return of_width(size)
+
+
 def _socket(checker: Checker, _state: State, pointer: Value, wanted: Access) -> Value:
     if wanted.write:
         checker.refuse(f"R{wanted.reg} cannot write into {pointer.type_name}")
@@ -128,6 +138,6 @@ _BY_KIND: Final[dict[Kind, Callable[[Checker, State, Value, Access], Value]]] = 
     Kind.BUFFER: _anything,
     Kind.BTF: _anything,
     Kind.TRUSTED_BTF: _anything,
-    Kind.FLOW_KEYS: _anything,
+    Kind.FLOW_KEYS: _flow_keys,
     **dict.fromkeys(SOCKETS, _socket),
 }

@@ -45,6 +45,7 @@ def read_input(request: Request) -> RunInput:
         wants_data=bool(request["data_out"]),
         ctx_size_out=request["ctx_size_out"],
         data_size_out=request["data_size_out"],
+        duration=request["duration"],
     )
 
 
@@ -53,7 +54,9 @@ def answer(request: Request, output: RunOutput) -> int:
     short = _copy(request, "data", output.data)
     request.answer("retval", output.retval & 0xFFFFFFFF)
     request.answer("duration", 0)
-    short |= _copy(request, "ctx", output.ctx)
+    short = short or _copy(request, "ctx", output.ctx)
+    if output.ctx_in is not None:
+        user.write(request["ctx_in"], output.ctx_in)
     return -Errno.ENOSPC if short else 0
 
 
