@@ -10,7 +10,9 @@ import pytest
 
 from bpflab import Lab
 from bpflab.backend import select
+from pytest_bpflab.backends import shared_backend
 from pytest_bpflab.leaks import told_of_leaks
+from pytest_bpflab.options import SETTINGS
 from pytest_bpflab.runs import watched
 
 if TYPE_CHECKING:
@@ -47,12 +49,22 @@ class TestFileLab(Lab):
         return path if path.exists() and not beside.exists() else beside
 
 
+def open_for(config: pytest.Config, name: str) -> Backend:
+    """Open a backend for a test; under `--bpf=both` the simulated machine has as many CPUs as this one."""
+    if name == "sim" and config.stash[SETTINGS].mode == "both":
+        from bpflab.sim.backend import SimBackend
+        from bpflab.sim.kernel import Machine
+
+        return SimBackend(Machine(possible_cpus=shared_backend(config, "kernel").possible_cpus))
+    return select.open_backend(name)
+
+
 @contextmanager
 def lab_of_test(item: pytest.Item, name: str) -> Iterator[Lab]:
     """Open a Lab for a test on the backend of that name; the test fails where the backend cannot be used."""
     refusal = select.kernel_refusal() if name == "kernel" else None
     if refusal:
         pytest.fail(f"--bpf=kernel: {refusal}", pytrace=False)
-    backend = watched(item, select.open_backend(name))
+    backend = watched(item, open_for(item.config, name))
     with told_of_leaks(item, name), TestFileLab(backend, item.path.parent) as lab:
         yield lab

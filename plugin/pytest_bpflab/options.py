@@ -13,7 +13,7 @@ REQUIRE_KERNEL_VARIABLE: Final = "BPFLAB_REQUIRE_KERNEL"
 
 MARKER: Final = (
     "bpf(kernel=, program_type=, map_type=, helper=, capability=, backend=): what the test needs of the machine; "
-    "it is skipped by the name of what is missing."
+    "it is skipped by the name of what is missing. compare=False: under --bpf=both its backends may differ."
 )
 
 
@@ -76,6 +76,10 @@ def pytest_configure(config: pytest.Config) -> None:
     config.stash[SETTINGS] = settings
     if settings.require_kernel:
         _require_kernel(settings)
+    if settings.mode == "both":
+        from pytest_bpflab.compare import Comparison
+
+        config.pluginmanager.register(Comparison(config), "bpflab-comparison")
 
 
 def read_settings(config: pytest.Config) -> Settings:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 MISSING: Final = "bpf_missing"
 """The property of a report that names what its test lacked."""
 
-NEEDS: Final = ("kernel", "program_type", "map_type", "helper", "capability", "backend")
+NEEDS: Final = ("kernel", "program_type", "map_type", "helper", "capability", "backend", "compare")
 
 _PROBES: Final = pytest.StashKey["dict[str, Probe]"]()
 
@@ -53,6 +53,7 @@ def check_marker(mark: pytest.Mark) -> None:
 def _missing(item: pytest.Item, mark: pytest.Mark) -> Iterator[str]:
     name = backend_of(item)
     wanted = dict(mark.kwargs)
+    wanted.pop("compare", None)
     only = wanted.pop("backend", name)
     if only != name:
         yield f"needs the {only} backend, and runs on {name}"
