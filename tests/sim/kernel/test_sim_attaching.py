@@ -163,6 +163,29 @@ def test_programs_of_a_cgroup_come_and_go_as_in_the_kernel(
         both.close()
 
 
+@pytest.mark.parametrize("side", [AttachFlag.BEFORE, AttachFlag.AFTER], ids=["before", "after"])
+@pytest.mark.parametrize("near", [0, 1, 2, None], ids=["first", "second", "third", "end"])
+@pytest.mark.parametrize("hook", ["tcx", "cgroup"])
+def test_a_program_joins_before_or_after_another(
+    load: Load, request: pytest.FixtureRequest, hook: str, near: int | None, side: int
+) -> None:
+    both = request.getfixturevalue("both")
+    kind, attach_type, mode = {"tcx": (ProgType.SCHED_CLS, TCX, 0), "cgroup": (ProgType.CGROUP_SKB, INGRESS, 2)}[hook]
+    target = request.getfixturevalue("network" if hook == "tcx" else "cgroup")
+    book = Book(both, [load(kind, 1) for _ in range(4)], LOOPBACK if hook == "tcx" else target, attach_type)
+    try:
+        for which in range(3):
+            assert book.attach(which, attach_flags=mode) == 0
+        relative = 0 if near is None else book.programs[near]
+        assert book.attach(3, attach_flags=mode | side, relative_fd=relative) == 0
+        order = book.read()
+        others = {AttachFlag.BEFORE: 1, AttachFlag.AFTER: -1}[AttachFlag(side)]
+        ends = {1: 0, -1: 2}[others]
+        assert order[order.index(3) + others] == (ends if near is None else near)
+    finally:
+        clear(book)
+
+
 def play(book: Book, steps: list[Step]) -> None:
     for step in steps:
         step(book)

@@ -174,6 +174,12 @@ def test_ids_are_listed_in_order_and_not_given_twice(both: Any, make: Make) -> N
     assert sim.kernel.maps.after(0) <= numbers[0]
 
 
+@pytest.mark.parametrize("start", [0x7FFFFFFE, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFF])
+def test_no_id_is_asked_for_past_the_largest_integer(both: Any, start: int) -> None:
+    for command in (Command.MAP_GET_NEXT_ID, Command.PROG_GET_NEXT_ID, Command.LINK_GET_NEXT_ID):
+        both(command, start_id=start)
+
+
 @pytest.mark.parametrize("command", [Command.MAP_FREEZE, Command.LINK_DETACH, Command.OBJ_GET_INFO_BY_FD])
 def test_a_descriptor_of_another_kind_is_told_from_no_descriptor(both: Any, load: Make, command: Command) -> None:
     program = load()
