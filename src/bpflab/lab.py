@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
+from bpflab.backend.base import simulating
 from bpflab.backend.call import DEFAULT_RETRY, Caller
 from bpflab.backend.select import open_backend
 from bpflab.errors import ClosedError
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
     from bpflab.objects.loaded import LoadedObject
     from bpflab.programs.chain import Chain
     from bpflab.programs.program import Program
+    from bpflab.sim.clock import Chance, Clock
+    from bpflab.sim.world import World
 
 
 class Closable(Protocol):
@@ -176,6 +179,33 @@ class Lab:
         if self._pin_root is None:
             self._pin_root = self.backend.mount_bpf_fs()
         return self._pin_root
+
+    @property
+    def world(self) -> World:
+        """Interfaces, routes, neighbours and replaced helpers of the simulated kernel, and what programs did there.
+
+        NotSupportedError on any other backend, as for `clock`, `random` and `cpu`.
+        """
+        return simulating(self.backend, "world").world
+
+    @property
+    def clock(self) -> Clock:
+        """The simulated kernel's time: it stands still until `clock.advance(seconds=...)`, which fires timers."""
+        return simulating(self.backend, "clock").clock
+
+    @property
+    def random(self) -> Chance:
+        """The simulated kernel's random numbers: `random.seed(7)` begins the sequence of a seed."""
+        return simulating(self.backend, "random numbers").random
+
+    @property
+    def cpu(self) -> int:
+        """The CPU that the simulated kernel runs programs on; can be set."""
+        return simulating(self.backend, "CPU").cpu
+
+    @cpu.setter
+    def cpu(self, number: int) -> None:
+        simulating(self.backend, "CPU").cpu = number
 
     def own(self, resource: ClosableT) -> ClosableT:
         """Close this when the Lab closes, before everything that was opened earlier."""

@@ -9,11 +9,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
+from bpflab.errors import NotSupportedError
+
 if TYPE_CHECKING:
     import ctypes
     from collections.abc import Callable, Sequence
 
     from bpflab.abi.layout import ByteOrder
+    from bpflab.sim.clock import Chance, Clock
+    from bpflab.sim.world import World
 
 
 class MappedMemory(Protocol):
@@ -99,3 +103,41 @@ class Preparing(Protocol):
 
     def prepare(self, command: int, attr: ctypes.c_void_p, size: int) -> Callable[[], int]:
         """Bind the arguments of a call that never waits; the result answers as `bpf` with these arguments does."""
+
+
+@runtime_checkable
+class Simulating(Protocol):
+    """What the backend of a simulated kernel offers besides: all that is the test's to set."""
+
+    cpu: int
+    """The CPU that programs run on, from 0 to `possible_cpus` - 1."""
+
+    @property
+    def world(self) -> World:
+        """Interfaces, routes, neighbours, replaced helpers, and what programs did."""
+
+    @property
+    def clock(self) -> Clock:
+        """The time, which stands still until it is moved."""
+
+    @property
+    def random(self) -> Chance:
+        """The numbers behind get_prandom_u32."""
+
+
+@runtime_checkable
+class Wrapping(Protocol):
+    """A backend around another one."""
+
+    inner: Backend
+
+
+def simulating(backend: Backend, what: str) -> Simulating:
+    """Return the simulated kernel's backend, or the one inside; NotSupportedError that names `what` without one."""
+    if isinstance(backend, Simulating):
+        return backend
+    if isinstance(backend, Wrapping):
+        return simulating(backend.inner, what)
+    raise NotSupportedError(
+        f"Backend {backend.name!r} has no {what} that a test can set; use the simulated kernel: --bpf=sim, Lab('sim')."
+    )

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from bpflab.abi.errno import Errno
 from bpflab.abi.rings import PERF_EVENT_ATTR
+from bpflab.errors import ArgumentError
 from bpflab.sim.kernel import Machine, SimKernel
 from bpflab.sim.mapping import map_memory
 from bpflab.sim.perf import SimPerfEvent, perf_ioctl
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 
     from bpflab.abi.layout import ByteOrder
     from bpflab.backend.base import MappedMemory
+    from bpflab.sim.clock import Chance, Clock
+    from bpflab.sim.world import World
 
 
 class SimBackend:
@@ -103,6 +106,32 @@ class SimBackend:
         """Remove all pins; descriptors given out are their owner's."""
         with self.kernel.lock:
             self.kernel.bpffs.unmount_all()
+
+    @property
+    def world(self) -> World:
+        """The kernel's interfaces, routes, neighbours and replaced helpers, and what programs did."""
+        return self.kernel.world
+
+    @property
+    def clock(self) -> Clock:
+        """The kernel's clock."""
+        return self.kernel.clock
+
+    @property
+    def random(self) -> Chance:
+        """The kernel's random numbers."""
+        return self.kernel.random
+
+    @property
+    def cpu(self) -> int:
+        """The CPU that programs and system calls run on; ArgumentError for one that the machine does not have."""
+        return self.kernel.cpu
+
+    @cpu.setter
+    def cpu(self, number: int) -> None:
+        if not 0 <= number < self.possible_cpus:
+            raise ArgumentError(f"CPU {number} was chosen; the simulated machine has 0 to {self.possible_cpus - 1}.")
+        self.kernel.cpu = number
 
     @contextmanager
     def _answering(self, call: str) -> Iterator[None]:
