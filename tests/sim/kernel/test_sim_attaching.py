@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Callable
 from typing import Any
 
@@ -17,8 +16,8 @@ from bpflab.abi.prog_types import ProgType
 
 Descriptors = tuple[int, int]
 Load = Callable[..., Descriptors]
+Open = Callable[..., Any]
 LOOPBACK, NO_DEVICE, NO_FD = 1, 4321, 9999
-ENOSPC = 28
 TCX, XDP, INGRESS = AttachType.TCX_INGRESS, AttachType.XDP, AttachType.CGROUP_INET_INGRESS
 DISSECTOR, LOOKUP = AttachType.FLOW_DISSECTOR, AttachType.SK_LOOKUP
 ANY_NETWORK = settings(
@@ -26,80 +25,7 @@ ANY_NETWORK = settings(
 )
 
 
-class Book:
-    """The programs and links that were made, and what both kernels say is attached to one hook."""
-
-    def __init__(self, both: Any, programs: list[Descriptors], target: int, attach_type: int) -> None:
-        self.both = both
-        self.programs = programs
-        self.target = target
-        self.attach_type = attach_type
-        self.links: list[Descriptors] = []
-        self.numbers = [self._ids(program) for program in programs]
-
-    def _ids(self, program: Descriptors) -> Descriptors:
-        ids = []
-        for side in (0, 1):
-            data = bytearray(8)
-            self.both.send(side, Command.OBJ_GET_INFO_BY_FD, {"bpf_fd": program[side], "info": data, "info_len": 8})
-            ids.append(struct.unpack("=I", data[4:])[0])
-        return ids[0], ids[1]
-
-    def attach(self, which: int, **values: Any) -> int:
-        result: int = self.both(
-            Command.PROG_ATTACH,
-            attach_bpf_fd=self.programs[which],
-            **({"target_fd": self.target, "attach_type": self.attach_type} | values),
-        ).result
-        return result
-
-    def detach(self, which: int | None, **values: Any) -> int:
-        program = 0 if which is None else self.programs[which]
-        result: int = self.both(
-            Command.PROG_DETACH,
-            attach_bpf_fd=program,
-            **({"target_fd": self.target, "attach_type": self.attach_type} | values),
-        ).result
-        return result
-
-    def link(self, which: int, **values: Any) -> None:
-        given = {"prog_fd": self.programs[which], "target_fd": self.target, "attach_type": self.attach_type} | values
-        results = [self.both.send(side, Command.LINK_CREATE, given)[0] for side in (0, 1)]
-        assert min(results[0], 0) == min(results[1], 0), f"link {values}: kernel {results[0]}, simulator {results[1]}"
-        if results[0] >= 0:
-            self.links.append((results[0], results[1]))
-            self.both.opened.append(self.links[-1])
-
-    def update(self, link: int, which: int, **values: Any) -> None:
-        if link < len(self.links):
-            self.both(Command.LINK_UPDATE, link_fd=self.links[link], new_prog_fd=self.programs[which], **values)
-
-    def detach_link(self, link: int) -> None:
-        if link < len(self.links):
-            self.both(Command.LINK_DETACH, link_fd=self.links[link])
-
-    def read(self, **values: Any) -> list[int]:
-        """Assert that both list the same programs, by their place in the list of those made."""
-        listed = []
-        for side in (0, 1):
-            room = bytearray(4 * 80)
-            given = {
-                "target_fd": self.target,
-                "attach_type": self.attach_type,
-                "prog_ids": room,
-                "prog_cnt": 80,
-            } | values
-            result, attr = self.both.send(side, Command.PROG_QUERY, given)
-            shown = min(attr["prog_cnt"], given["prog_cnt"]) if result in {0, -ENOSPC} else 0
-            ids = struct.unpack(f"={shown}I", room[: 4 * shown])
-            known = {number[side]: place for place, number in enumerate(self.numbers)}
-            listed.append((result, [known[number] for number in ids], attr["attach_flags"], attr["revision"]))
-        assert listed[1] == listed[0]
-        order: list[int] = listed[0][1]
-        return order
-
-
-Step = Callable[[Book], object]
+Step = Callable[[Any], object]
 
 
 def steps_of(flags: list[int], links: list[int]) -> st.SearchStrategy[list[Step]]:
@@ -109,7 +35,7 @@ def steps_of(flags: list[int], links: list[int]) -> st.SearchStrategy[list[Step]
     revision = st.sampled_from([0, 0, 0, 0, 1, 2, 77])
 
     def attach(program: int, flags: int, near: int, at: int) -> Step:
-        def step(book: Book) -> None:
+        def step(book: Any) -> None:
             near_fd = book.programs[near] if flags & (AttachFlag.BEFORE | AttachFlag.AFTER) else 0
             old = {"replace_bpf_fd": book.programs[near]} if flags & AttachFlag.REPLACE else {}
             book.attach(program, attach_flags=flags, relative_fd=near_fd, expected_revision=at, **old)
@@ -136,14 +62,16 @@ def steps_of(flags: list[int], links: list[int]) -> st.SearchStrategy[list[Step]
 
 @ANY_NETWORK
 @given(steps=steps_of([0, 0, 1, 2, 4, 8, 16, 24, 12], [0, 0, 1, 4, 8]))
-def test_tcx_programs_come_and_go_as_in_the_kernel(both: Any, load: Load, network: int, steps: list[Step]) -> None:
+def test_tcx_programs_come_and_go_as_in_the_kernel(
+    open_book: Open, load: Load, network: int, steps: list[Step]
+) -> None:
     del network
-    book = Book(both, [load(ProgType.SCHED_CLS) for _ in range(4)], LOOPBACK, TCX)
+    book = open_book([load(ProgType.SCHED_CLS) for _ in range(4)], LOOPBACK, TCX)
     try:
         play(book, steps)
     finally:
         clear(book)
-        both.close()
+        book.both.close()
 
 
 @ANY_NETWORK
@@ -152,27 +80,27 @@ def test_tcx_programs_come_and_go_as_in_the_kernel(both: Any, load: Load, networ
     data=st.data(),
 )
 def test_programs_of_a_cgroup_come_and_go_as_in_the_kernel(
-    both: Any, load: Load, cgroup: int, mode: int, data: st.DataObject
+    open_book: Open, load: Load, cgroup: int, mode: int, data: st.DataObject
 ) -> None:
     flags = [mode, mode, mode | 4, mode | 8, mode | 16, mode | 64, 0, 1, 2, 3, 128]
-    book = Book(both, [load(ProgType.CGROUP_SKB, 1) for _ in range(4)], cgroup, INGRESS)
+    book = open_book([load(ProgType.CGROUP_SKB, 1) for _ in range(4)], cgroup, INGRESS)
     try:
         play(book, data.draw(steps_of(flags, [0, 0, 1, 2, 4, 64])))
     finally:
         clear(book)
-        both.close()
+        book.both.close()
 
 
 @pytest.mark.parametrize("side", [AttachFlag.BEFORE, AttachFlag.AFTER], ids=["before", "after"])
 @pytest.mark.parametrize("near", [0, 1, 2, None], ids=["first", "second", "third", "end"])
 @pytest.mark.parametrize("hook", ["tcx", "cgroup"])
 def test_a_program_joins_before_or_after_another(
-    load: Load, request: pytest.FixtureRequest, hook: str, near: int | None, side: int
+    open_book: Open, request: pytest.FixtureRequest, hook: str, near: int | None, side: int
 ) -> None:
-    both = request.getfixturevalue("both")
+    load = request.getfixturevalue("load")
     kind, attach_type, mode = {"tcx": (ProgType.SCHED_CLS, TCX, 0), "cgroup": (ProgType.CGROUP_SKB, INGRESS, 2)}[hook]
     target = request.getfixturevalue("network" if hook == "tcx" else "cgroup")
-    book = Book(both, [load(kind, 1) for _ in range(4)], LOOPBACK if hook == "tcx" else target, attach_type)
+    book = open_book([load(kind, 1) for _ in range(4)], LOOPBACK if hook == "tcx" else target, attach_type)
     try:
         for which in range(3):
             assert book.attach(which, attach_flags=mode) == 0
@@ -186,13 +114,13 @@ def test_a_program_joins_before_or_after_another(
         clear(book)
 
 
-def play(book: Book, steps: list[Step]) -> None:
+def play(book: Any, steps: list[Step]) -> None:
     for step in steps:
         step(book)
     book.read()
 
 
-def clear(book: Book) -> None:
+def clear(book: Any) -> None:
     """Detach all that the example left, so that the next one starts from nothing."""
     for place in range(len(book.links)):
         book.detach_link(place)
@@ -200,9 +128,9 @@ def clear(book: Book) -> None:
         book.detach(place)
 
 
-def test_an_interface_has_one_xdp_link(both: Any, load: Load, network: int) -> None:
+def test_an_interface_has_one_xdp_link(open_book: Open, load: Load, network: int) -> None:
     del network
-    book = Book(both, [load(ProgType.XDP) for _ in range(2)], LOOPBACK, XDP)
+    book = open_book([load(ProgType.XDP) for _ in range(2)], LOOPBACK, XDP)
     book.link(0)
     for flags in (0, 1, 2, 4, 6, 8, 16, 32):
         book.link(1, flags=flags)
@@ -214,8 +142,8 @@ def test_an_interface_has_one_xdp_link(both: Any, load: Load, network: int) -> N
     book.link(0, flags=4)
 
 
-def test_a_network_namespace_has_one_flow_dissector(both: Any, load: Load, network: int) -> None:
-    book = Book(both, [load(ProgType.FLOW_DISSECTOR) for _ in range(2)], network, DISSECTOR)
+def test_a_network_namespace_has_one_flow_dissector(open_book: Open, load: Load, network: int) -> None:
+    book = open_book([load(ProgType.FLOW_DISSECTOR) for _ in range(2)], network, DISSECTOR)
     book.attach(0)
     for which in (0, 0, 1):
         book.attach(which, target_fd=0)
@@ -236,8 +164,8 @@ def test_a_network_namespace_has_one_flow_dissector(both: Any, load: Load, netwo
     book.update(0, 1)
 
 
-def test_a_network_namespace_has_many_socket_lookups(both: Any, load: Load, network: int) -> None:
-    book = Book(both, [load(ProgType.SK_LOOKUP, 1, expected_attach_type=LOOKUP) for _ in range(2)], network, LOOKUP)
+def test_a_network_namespace_has_many_socket_lookups(open_book: Open, load: Load, network: int) -> None:
+    book = open_book([load(ProgType.SK_LOOKUP, 1, expected_attach_type=LOOKUP) for _ in range(2)], network, LOOKUP)
     for which in (0, 1, 0):
         book.link(which)
         book.read()
