@@ -7,6 +7,7 @@ which order that is. A sum is 0 only if everything summed up was; else zero is w
 
 from __future__ import annotations
 
+import struct
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
 
 SUM_MASK: Final = 0xFFFF_FFFF
 CHECK_MASK: Final = 0xFFFF
+PREFIXES: Final = {"little": "<", "big": ">"}
 
 
 def add(first: int, second: int) -> int:
@@ -34,9 +36,8 @@ def negate(total: int) -> int:
 
 def partial(data: bytes | bytearray | memoryview, seed: int, order: ByteOrder) -> int:
     """Add memory to a sum, as if padded with zeros to whole words."""
-    seed &= SUM_MASK
     padded = bytes(data) + bytes(-len(data) % 4)
-    total = seed + sum(int.from_bytes(padded[at : at + 4], order) for at in range(0, len(padded), 4))
+    total = (seed & SUM_MASK) + sum(struct.unpack(f"{PREFIXES[order]}{len(padded) // 4}I", padded))
     return (total - 1) % SUM_MASK + 1 if total else 0
 
 

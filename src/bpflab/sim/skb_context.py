@@ -23,6 +23,7 @@ POINTERS: Final = {
 }
 """Where 64-bit pointers stand that `__sk_buff` has as 32 bits: behind the structure itself."""
 SIZE: Final = 216
+THREE_POINTERS: Final = {"little": struct.Struct("<3Q"), "big": struct.Struct(">3Q")}
 KERNEL_SIZES: Final = {"pkt_type": 1} | dict.fromkeys(
     (
         *("protocol", "vlan_proto", "vlan_tci", "queue_mapping", "tc_index", "tc_classid"),
@@ -35,6 +36,11 @@ KERNEL_SIZES: Final = {"pkt_type": 1} | dict.fromkeys(
 A read of no fewer bytes than that gives the whole value, wherever in the field it begins: the verifier's
 convert_ctx_accesses shifts only what is narrower than the kernel's own field. A write keeps only so much.
 """
+NUMBERS: Final = {
+    order: {field.name: (struct.Struct(prefix + field.code), field.offset) for field in SK_BUFF.fields}
+    for order, prefix in (("little", "<"), ("big", ">"))
+}
+"""How each field's numbers are read and written, by byte order and name: a struct and an offset."""
 WIDE: Final = {"flow_keys": Kind.FLOW_KEYS, "sk": Kind.SOCK_COMMON}
 
 
@@ -45,17 +51,16 @@ class SkbContext:
         self.bytes = bytearray(SIZE)
         self.region = scope.add(RegionKind.CONTEXT, self.bytes, name="__sk_buff", owner=self)
         self.order = scope.memory.order
-        self.prefix = "<" if self.order == "little" else ">"
+        self.numbers = NUMBERS[self.order]
 
     def __getitem__(self, name: str) -> int:
-        field = SK_BUFF.field(name)
-        value: int = struct.unpack_from(self.prefix + field.code, self.bytes, field.offset)[0]
+        number, offset = self.numbers[name]
+        value: int = number.unpack_from(self.bytes, offset)[0]
         return value
 
     def __setitem__(self, name: str, value: int) -> None:
-        field = SK_BUFF.field(name)
-        mask = (1 << 8 * field.size) - 1
-        struct.pack_into(self.prefix + field.code, self.bytes, field.offset, value & mask)
+        number, offset = self.numbers[name]
+        number.pack_into(self.bytes, offset, value & ((1 << 8 * number.size) - 1))
 
     def raw(self, name: str) -> bytes:
         """Return a field's bytes, the whole of an array."""
@@ -79,7 +84,7 @@ class SkbContext:
         """Write the packet's pointers and length."""
         base = skb.region.address
         pointers = (base + skb.data, base + skb.data + skb.linear_length, base + skb.data - skb.meta_length)
-        struct.pack_into(f"{self.prefix}3Q", self.bytes, POINTERS["data"][0], *pointers)
+        THREE_POINTERS[self.order].pack_into(self.bytes, POINTERS["data"][0], *pointers)
         self["len"] = skb.length
 
 

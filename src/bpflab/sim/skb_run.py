@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import struct
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -12,7 +11,7 @@ from bpflab.abi.flags import RunFlag
 from bpflab.abi.run_rules import ETH_HLEN, SKB_MAX_DATA
 from bpflab.sim.refusal import refuse_if
 from bpflab.sim.skb import Skb, ethernet_type, packet_type
-from bpflab.sim.skb_context import SK_BUFF, SkbContext
+from bpflab.sim.skb_context import NUMBERS, SK_BUFF, SkbContext
 
 if TYPE_CHECKING:
     from bpflab.asm.insn import ByteOrder
@@ -59,11 +58,11 @@ class GivenContext:
         refuse_if(any(raw[SK_BUFF.size :]), Errno.E2BIG)
         self.given = given.ctx is not None or given.wants_ctx
         self.bytes = bytearray(raw[: SK_BUFF.size].ljust(SK_BUFF.size, b"\0"))
-        self.prefix = "<" if order == "little" else ">"
+        self.numbers = NUMBERS[order]
 
     def __getitem__(self, name: str) -> int:
-        field = SK_BUFF.field(name)
-        value: int = struct.unpack_from(self.prefix + field.code, self.bytes, field.offset)[0]
+        number, offset = self.numbers[name]
+        value: int = number.unpack_from(self.bytes, offset)[0]
         return value
 
     def cover(self, name: str) -> slice:
@@ -110,6 +109,8 @@ def _interface(kernel: SimKernel, ifindex: int) -> Interface:
 
 
 def _check_fields(fields: GivenContext, length: int) -> None:
+    if not any(fields.bytes):
+        return
     rest = bytearray(fields.bytes)
     for each in SK_BUFF.settable:
         rest[each.offset : each.end] = bytes(each.end - each.offset)
@@ -119,13 +120,14 @@ def _check_fields(fields: GivenContext, length: int) -> None:
 
 
 def _fill(skb: Skb, fields: GivenContext) -> None:
+    if not fields.given:
+        return
     context = skb.context
     for name in GIVEN:
         context[name] = fields[name]
     context["gso_size"] = fields["gso_size"] & 0xFFFF
     context.set_raw("cb", bytes(fields.bytes[fields.cover("cb")]))
-    if fields.given:
-        context["wire_len"] = fields["wire_len"] or skb.length
+    context["wire_len"] = fields["wire_len"] or skb.length
 
 
 def _fill_socket(context: SkbContext, network: _Network, packet: bytes) -> None:

@@ -120,7 +120,7 @@ def test_a_wire_length_lies_between_the_packets_and_the_longest(
     assert (answer == Errno.EINVAL) is not (length <= wire_len <= 0x10000)
 
 
-@pytest.mark.parametrize(("kind", "header"), [(b"\x08\x00", 20), (b"\x86\xdd", 40)])
+@pytest.mark.parametrize(("kind", "header"), [(b"\x08\x00", 20), (b"\x86\xdd", 40)], ids=["IPv4", "IPv6"])
 def test_an_ip_packet_has_its_header_whole(bpf: Lab, kind: bytes, header: int) -> None:
     program = bpf.program([mov(r0, 7), exit_()], type="sched_cls")
     assert program.run(MAC + kind + bytes(header)).retval == 7
@@ -133,18 +133,18 @@ def reading(bpf: Lab, field: str, prog_type: str = "sched_cls") -> Program:
 
 
 @pytest.mark.parametrize(
-    ("packet", "protocol"),
+    ("frame", "protocol"),
     [
-        (FRAME, b"\x08\x00"),
-        (MAC + b"\x81\x00" + bytes(20), b"\x81\x00"),
-        (MAC + b"\x06\x00" + bytes(20), b"\x06\x00"),
-        (MAC + b"\x05\xff" + bytes(20), b"\x00\x04"),
-        (MAC + b"\x05\xff\xff\xff" + bytes(20), b"\x00\x01"),
-        (MAC + b"\x00\x00", b"\x00\x04"),
+        pytest.param(b"\x08\x00" + IPV4, b"\x08\x00", id="IPv4"),
+        pytest.param(b"\x81\x00" + bytes(20), b"\x81\x00", id="VLAN"),
+        pytest.param(b"\x06\x00" + bytes(20), b"\x06\x00", id="least type"),
+        pytest.param(b"\x05\xff" + bytes(20), b"\x00\x04", id="length"),
+        pytest.param(b"\x05\xff\xff\xff" + bytes(20), b"\x00\x01", id="length of Novell"),
+        pytest.param(b"\x00\x00", b"\x00\x04", id="nothing"),
     ],
 )
-def test_a_packet_has_the_protocol_of_its_frame(bpf: Lab, packet: bytes, protocol: bytes) -> None:
-    assert reading(bpf, "protocol").run(packet).retval == int.from_bytes(protocol, "little")
+def test_a_packet_has_the_protocol_of_its_frame(bpf: Lab, frame: bytes, protocol: bytes) -> None:
+    assert reading(bpf, "protocol").run(MAC + frame).retval == int.from_bytes(protocol, "little")
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,7 @@ from bpflab.abi.helpers import MEMORY_KINDS, Argument, ArgumentKind, helper
 from bpflab.abi.prog_types import ProgType
 from bpflab.asm import (
     DW,
+    ByteOrder,
     W,
     add,
     call,
@@ -97,7 +98,9 @@ class Calls:
     ) -> Outcome | int:
         """Run, and give what came out, or the errno of the refused run."""
         self.notes[0] = bytes(SIZE)
-        program = self.lab.program(program_of(calls, prog_type, self.notes.fileno()), type=prog_type, name="calls")
+        order = self.lab.backend.byteorder
+        code = program_of(calls, prog_type, self.notes.fileno(), order)
+        program = self.lab.program(code, type=prog_type, name="calls")
         try:
             result = program.run(packet, ctx or SkBuff(), **run)
         except SyscallError as error:
@@ -107,9 +110,9 @@ class Calls:
         notes = bytes(self.notes[0])
         names = FIELDS.get(prog_type, COMMON + SEGMENTS)
         return Outcome(
-            results=tuple(number(notes, SLOT * at, 8) for at in range(len(calls))),
+            results=tuple(number(notes, SLOT * at, order) for at in range(len(calls))),
             memory=tuple(notes[SLOT * at + 8 :][: room_of(each, prog_type)] for at, each in enumerate(calls)),
-            fields={name: number(notes, STATE + 8 * at, 8) for at, name in enumerate(names)},
+            fields={name: number(notes, STATE + 8 * at, order) for at, name in enumerate(names)},
             direct=notes[DIRECT : DIRECT + 8],
             data=result.data,
             ctx=result.raw_ctx,
@@ -117,8 +120,8 @@ class Calls:
         )
 
 
-def number(notes: bytes, at: int, size: int) -> int:
-    return int.from_bytes(notes[at : at + size], "little", signed=True)
+def number(notes: bytes, at: int, order: ByteOrder) -> int:
+    return int.from_bytes(notes[at : at + 8], order, signed=True)
 
 
 def arguments_of(each: Helper, prog_type: str) -> list[tuple[Argument, Any]]:
@@ -132,17 +135,17 @@ def room_of(each: Helper, prog_type: str) -> int:
     return sum(value for row, value in arguments_of(each, prog_type) if row.kind is ArgumentKind.MEM_UNINIT)
 
 
-def program_of(calls: Sequence[Helper], prog_type: str, notes: int) -> list[object]:
+def program_of(calls: Sequence[Helper], prog_type: str, notes: int, order: ByteOrder) -> list[object]:
     code: list[object] = [mov(r6, r1), mov(r7, 0)]
     for at, each in enumerate(calls):
-        code += called(each, prog_type, [ld_map_value(r8, notes, SLOT * at), stx(DW, r8, r7, 0)])
+        code += called(each, prog_type, [ld_map_value(r8, notes, SLOT * at), stx(DW, r8, r7, 0)], order)
     code += noted_fields(prog_type, notes)
     if prog_type != WITHOUT_DIRECT:
         code += noted_packet(notes)
     return [*code, mov(r0, 1) if prog_type == VERDICT_IS_FIXED else mov(r0, r7), exit_()]
 
 
-def called(each: Helper, prog_type: str, noted: list[object]) -> list[object]:
+def called(each: Helper, prog_type: str, noted: list[object], order: ByteOrder) -> list[object]:
     """Call, and note what is returned and filled; memory is laid out on the stack."""
     before: list[object] = []
     after: list[object] = []
@@ -157,15 +160,15 @@ def called(each: Helper, prog_type: str, noted: list[object]) -> list[object]:
         else:
             content = bytes(value).ljust(len(bytes(value)) + -len(bytes(value)) % 8, b"\xaa")
             top -= len(content)
-            before += laid_out(content, top)
+            before += laid_out(content, top, order)
             after += [mov(reg, r10), add(reg, top)]
             if row.kind is ArgumentKind.MEM_UNINIT:
                 noted = noted + copied(top, len(content))
     return [*before, *after, call(each[0]), mov(r7, r0), *noted]
 
 
-def laid_out(content: bytes, top: int) -> list[object]:
-    words = [(at, int.from_bytes(content[at : at + 8], "little")) for at in range(0, len(content), 8)]
+def laid_out(content: bytes, top: int, order: ByteOrder) -> list[object]:
+    words = [(at, int.from_bytes(content[at : at + 8], order)) for at in range(0, len(content), 8)]
     return [item for at, word in words for item in (ld_imm64(r0, word), stx(DW, r10, r0, top + at))]
 
 

@@ -32,7 +32,7 @@ def tag_of(fields: dict[str, int]) -> tuple[int, int, int]:
     return fields["vlan_present"], fields["vlan_proto"], fields["vlan_tci"]
 
 
-@pytest.mark.parametrize("kind", [Q, AD])
+@pytest.mark.parametrize("kind", [Q, AD], ids=["802.1Q", "802.1AD"])
 @pytest.mark.parametrize("tci", [0, 1, 0xFFF, 0x1000, 0xFFFF])
 def test_the_first_tag_stands_beside_the_packet(calls: Calls, kind: bytes, tci: int) -> None:
     outcome = calls(push(kind, tci), packet=PLAIN)
@@ -41,7 +41,7 @@ def test_the_first_tag_stands_beside_the_packet(calls: Calls, kind: bytes, tci: 
     assert outcome.fields["protocol"] == native(IP)
 
 
-@pytest.mark.parametrize("kind", [b"\x00\x00", IP, b"\x91\x00"])
+@pytest.mark.parametrize("kind", [b"\x00\x00", IP, b"\x91\x00"], ids=bytes.hex)
 def test_a_tag_of_another_protocol_counts_as_802_1q(calls: Calls, kind: bytes) -> None:
     assert tag_of(calls(push(kind, 5), packet=PLAIN).fields) == (1, native(Q), 5)
 
@@ -79,7 +79,7 @@ def test_popping_moves_the_next_tag_beside_the_packet(calls: Calls) -> None:
     assert tag_of(outcome.fields) == (1, native(Q), 6)
 
 
-@pytest.mark.parametrize("rest", [b"", b"\x00\x05\x08"])
+@pytest.mark.parametrize("rest", [b"", b"\x00\x05\x08"], ids=["nothing", "three bytes"])
 def test_a_tag_that_is_cut_off_cannot_be_popped(calls: Calls, rest: bytes) -> None:
     packet = ADDRESSES + Q + rest
     outcome = calls(POP, packet=packet)
