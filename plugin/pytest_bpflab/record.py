@@ -11,6 +11,10 @@ if TYPE_CHECKING:
 
 LARGEST: Final = 4096
 """Maps with more entries than this are not compared."""
+OF_OBJECTS: Final = frozenset(
+    {"PROG_ARRAY", "ARRAY_OF_MAPS", "HASH_OF_MAPS", "PERF_EVENT_ARRAY", "CGROUP_ARRAY", "SOCKMAP", "SOCKHASH", "XSKMAP"}
+)
+"""Maps whose values are numbers of kernel objects, which differ from kernel to kernel."""
 Contents = dict[bytes, tuple[bytes, ...]]
 
 
@@ -24,11 +28,12 @@ class Record:
 
 def contents_of(lab: Lab) -> dict[str, Contents]:
     """Read every map of a Lab that can be walked, as bytes."""
-    return {
-        name: _entries(each)
-        for name, each in lab.maps.items()
-        if hasattr(each, "raw_batches") and not each.closed and each.max_entries <= LARGEST
-    }
+    return {name: _entries(each) for name, each in lab.maps.items() if _is_compared(each)}
+
+
+def _is_compared(each: Any) -> bool:  # noqa: ANN401 - any map
+    small = not each.closed and each.max_entries <= LARGEST
+    return small and hasattr(each, "raw_batches") and each.type.name not in OF_OBJECTS
 
 
 def _entries(each: Any) -> Contents:  # noqa: ANN401 - any map that can be walked
@@ -70,7 +75,7 @@ def difference(first: Record, second: Record) -> str:
 
 
 def _given(run: Run) -> tuple[object, ...]:
-    return run.program, run.type, run.packet, run.ctx, run.repeat
+    return run.program, run.digest, run.type, run.packet, run.ctx, run.repeat
 
 
 def _run_difference(one: Run, other: Run) -> str:

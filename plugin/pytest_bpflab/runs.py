@@ -18,13 +18,15 @@ if TYPE_CHECKING:
 class Run:
     """One run of a program.
 
-    `program` is its name as the kernel knows it (15 characters), `type` its type, `packet` and `ctx` what went in,
+    `program` is its name as the kernel knows it (15 characters), `digest` tells programs of one name apart by their
+    instructions, `type` is its type, `packet` and `ctx` what went in,
     `output` and `ctx_output` what came out, `retval` its return value (unsigned, 32 bits), `duration` the mean
     nanoseconds of its `repeat` repetitions. `errno` is 0, or why the backend refused to run it.
     """
 
     backend: str
     program: str
+    digest: str
     type: ProgType
     packet: bytes
     ctx: bytes

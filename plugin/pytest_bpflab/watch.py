@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import ctypes
+import hashlib
+import sys
 from typing import TYPE_CHECKING
 
 from bpflab.abi.attr import LAYOUTS
 from bpflab.abi.commands import Command
+from bpflab.abi.insn import INSN_SIZE, LD_IMM64
 from bpflab.abi.prog_types import ProgType
 from bpflab.backend.wrap import WrappedBackend
 from pytest_bpflab.runs import Run
@@ -17,6 +20,8 @@ if TYPE_CHECKING:
     from bpflab.backend.base import Backend
 
 LOAD = LAYOUTS[Command.PROG_LOAD]
+REFERENCE = 0xF0 if sys.byteorder == "little" else 0x0F
+"""The bits of an instruction's second byte that say what its immediate refers to."""
 RUN = LAYOUTS[Command.PROG_TEST_RUN]
 
 
@@ -26,7 +31,7 @@ class WatchingBackend(WrappedBackend):
     def __init__(self, inner: Backend, hear: Callable[[Run], None]) -> None:
         super().__init__(inner)
         self._hear = hear
-        self._programs: dict[int, tuple[str, ProgType]] = {}
+        self._programs: dict[int, tuple[str, str, ProgType]] = {}
 
     @property
     def bpf(self) -> Callable[[int, ctypes.c_void_p, int], int]:
@@ -48,10 +53,11 @@ class WatchingBackend(WrappedBackend):
 
     def _run(self, attr: bytearray, errno: int) -> Run:
         field = {name: RUN.get(attr, name) for name in (field.name for field in RUN.fields)}
-        program, prog_type = self._programs.get(field["prog_fd"], ("", ProgType.UNSPEC))
+        program, digest, prog_type = self._programs.get(field["prog_fd"], ("", "", ProgType.UNSPEC))
         return Run(
             backend=self.name,
             program=program,
+            digest=digest,
             type=prog_type,
             packet=_copy(field["data_in"], field["data_size_in"]),
             ctx=_copy(field["ctx_in"], field["ctx_size_in"]),
@@ -68,9 +74,13 @@ def _attr(pointer: ctypes.c_void_p, size: int, wanted: int) -> bytearray:
     return bytearray(ctypes.string_at(pointer, size).ljust(wanted, b"\0"))
 
 
-def _loaded(attr: bytearray) -> tuple[str, ProgType]:
+def _loaded(attr: bytearray) -> tuple[str, str, ProgType]:
     name = bytes(LOAD.unpack(attr)["prog_name"]).rstrip(b"\0").decode(errors="replace")
-    return name, ProgType(LOAD.get(attr, "prog_type"))
+    insns = bytearray(_copy(LOAD.get(attr, "insns"), LOAD.get(attr, "insn_cnt") * INSN_SIZE))
+    for at in range(0, len(insns), INSN_SIZE):
+        if insns[at] == LD_IMM64 and insns[at + 1] & REFERENCE:
+            insns[at + 4 : at + 8] = bytes(4)  # a descriptor, which differs from load to load
+    return name, hashlib.sha256(insns).hexdigest(), ProgType(LOAD.get(attr, "prog_type"))
 
 
 def _copy(address: int, size: int) -> bytes:

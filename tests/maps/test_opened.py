@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from bpflab.errors import ArgumentError, PinError, SyscallError
+from bpflab.handles import pinning
 from bpflab.lab import Lab
-from bpflab.maps import pinning
 from bpflab.maps.opened import map_from_fd
 
 if TYPE_CHECKING:

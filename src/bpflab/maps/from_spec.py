@@ -10,7 +10,7 @@ from bpflab.abi.map_rules import RULES
 from bpflab.abi.map_types import MapType
 from bpflab.backend.descriptor import Descriptor
 from bpflab.errors import NotPermittedError, OutOfMemoryError, SyscallError
-from bpflab.maps import pinning
+from bpflab.handles import pinning
 from bpflab.maps.adopt import adopt
 from bpflab.maps.check import check_shape, map_type
 from bpflab.maps.choice import Surroundings

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, Generic, NoReturn, TypeVar
 from bpflab.abi.commands import Command
 from bpflab.abi.map_rules import RULES
 from bpflab.errors import ArgumentError, MapTypeError
-from bpflab.maps.presence import Presence
+from bpflab.handles.presence import Presence
+from bpflab.maps.information import MapInfo, map_info
 from bpflab.maps.refusal import map_error
 
 if TYPE_CHECKING:
@@ -38,6 +39,13 @@ class MapHandle(Presence, Generic[K, V]):
     def __init__(self, lab: Lab, descriptor: Descriptor, shape: MapShape) -> None:
         super().__init__(lab, descriptor)
         self.shape = shape
+
+    by_id = Command.MAP_GET_FD_BY_ID
+
+    @property
+    def info(self) -> MapInfo:
+        """What the kernel says of the map now."""
+        return map_info(self.lab.call, self.fileno())
 
     KEY: ClassVar[object] = None
     """What `key=` is when it is left out; None where the type has no keys, or it must be given."""

@@ -10,7 +10,7 @@ from bpflab.abi.flags import MapFlag
 from bpflab.abi.map_rules import RULES
 from bpflab.backend.descriptor import Descriptor
 from bpflab.errors import ArgumentError, BpfError, NotPermittedError, NotSupportedError, PinError, SyscallError
-from bpflab.maps import pinning
+from bpflab.handles import pinning
 from bpflab.maps.adopt import adopt
 from bpflab.maps.btf_fd import btf_of
 from bpflab.maps.check import map_type

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -14,17 +15,21 @@ from bpflab.backend.attr import Attr
 from bpflab.backend.call import failure, syscall_error
 from bpflab.backend.descriptor import Descriptor
 from bpflab.errors import ProgramError
-from bpflab.programs.code import code_bytes
+from bpflab.programs.code import read_code
 from bpflab.programs.program import Program
 from bpflab.programs.verifier import VerifierError, VerifierStats, parse_stats
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from bpflab.abi.flags import ProgFlag
     from bpflab.backend.attr import AttrValue
     from bpflab.backend.call import Caller
     from bpflab.lab import Lab
+    from bpflab.programs.code import Code
 
 NAME_LENGTH = 15
+FUNC_INFO_SIZE = 8
 FIRST_LOG = 1 << 16
 LARGEST_LOG = 1 << 26
 LOG_LEVEL_VERBOSE = 1
@@ -77,16 +82,36 @@ def load_program(
     check_type("license", license, str, "a string such as 'GPL'")
     prog_type = enum_member("type", type, ProgType)
     attach = enum_member("attach_type", attach_type, AttachType)
-    insns = code_bytes(lab, code, prog_type)
+    read = read_code(lab, code, prog_type, name)
     given: dict[str, AttrValue] = {"expected_attach_type": attach, "prog_flags": int(flags), **options}
-    request = LoadRequest(prog_type, insns, name, license, given)
-    return adopt(lab, request, send(lab.call, request))
+    with _functions_known(lab, read) as known:
+        request = LoadRequest(prog_type, read.insns, name, license, given | known)
+        return adopt(lab, request, send(lab.call, request))
+
+
+@contextmanager
+def _functions_known(lab: Lab, code: Code) -> Iterator[dict[str, AttrValue]]:
+    """Load the BTF of a program's functions until the program is loaded and holds it itself."""
+    if not code.btf:
+        yield {}
+        return
+    fd = lab.call(Command.BTF_LOAD, btf=code.btf, btf_size=len(code.btf)).result
+    count = len(code.func_info) // FUNC_INFO_SIZE
+    try:
+        yield {
+            "prog_btf_fd": fd,
+            "func_info": code.func_info,
+            "func_info_cnt": count,
+            "func_info_rec_size": FUNC_INFO_SIZE,
+        }
+    finally:
+        lab.backend.close(fd)
 
 
 def adopt(lab: Lab, request: LoadRequest, fd: int) -> Program:
     """Make the live object of a program that was loaded, owned by the Lab."""
-    descriptor = lab.own(Descriptor(lab.backend, fd, f"Program {request.name or 'without a name'!r}"))
-    return Program(lab, descriptor, type=request.type, name=request.name, insns=request.insns)
+    descriptor = Descriptor(lab.backend, fd, f"Program {request.name or 'without a name'!r}")
+    return lab.own(Program(lab, descriptor, type=request.type, name=request.name, insns=request.insns))
 
 
 def send(call: Caller, request: LoadRequest) -> int:

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from bpflab.abi.commands import Command
+from bpflab.handles.presence import Presence
 from bpflab.programs.info import ProgramInfo, program_info
+from bpflab.programs.links import all_links
 from bpflab.programs.run import Runner
 
 if TYPE_CHECKING:
@@ -16,11 +19,13 @@ if TYPE_CHECKING:
     from bpflab.programs.result import RunResult
 
 
-class Program:
+class Program(Presence):
     """A program in a kernel: its name, type, and what can be done with it.
 
     `insns` are the instruction bytes that were loaded, `spec` what its object said of it, or None.
     """
+
+    by_id = Command.PROG_GET_FD_BY_ID
 
     def __init__(
         self,
@@ -32,14 +37,12 @@ class Program:
         insns: bytes,
         spec: ProgramSpec | None = None,
     ) -> None:
-        self.lab = lab
+        super().__init__(lab, descriptor)
         self.type = type
         self.name = name
         self.insns = insns
         self.spec = spec
         self.byteorder = lab.backend.byteorder
-        self.fileno = descriptor.fileno
-        self._descriptor = descriptor
         self._runner: Runner | None = None
 
     def run(
@@ -76,14 +79,22 @@ class Program:
         return program_info(self.lab.call, self.fileno())
 
     @property
-    def closed(self) -> bool:
-        """Whether the program was closed."""
-        return self._descriptor.closed
+    def attached(self) -> bool:
+        """Whether a link of the kernel holds the program (programs attached without a link are not found)."""
+        return any(link.prog_id == self.id for link in all_links(self.lab.call))
 
-    def close(self) -> None:
-        """Close the descriptor; the kernel frees the program when nothing else holds it."""
-        self._descriptor.close()
-        self.lab.disown(self._descriptor)
+    def disassemble(self, *, loaded: bool = False) -> str:
+        """Return the instructions as the kernel rewrote them, numbered; with `loaded` as they were loaded.
+
+        The latter have their source lines, where those are known. A kernel shows its own form to CAP_PERFMON and
+        CAP_SYS_ADMIN only; for others it is the loaded one, too.
+        """
+        from bpflab.asm.disassembler import disassemble
+
+        xlated = b"" if loaded else self.info.xlated
+        lines = self.spec.lines if self.spec is not None and not xlated else ()
+        texts = {line.insn: line.text.strip() for line in lines if line.text.strip()}
+        return disassemble(xlated or self.insns, byteorder=self.byteorder, sources=texts, numbered=True)
 
     def __repr__(self) -> str:
         return f"<{self.type.name} program {self.name!r}{', closed' if self.closed else ''}>"

@@ -1,0 +1,1 @@
+"""What maps and programs share: a descriptor, a number in the kernel, pins."""
