@@ -27,7 +27,6 @@ ALLOWED = {
     "programs": BASE | {"backend", "handles", "asm", "obj", "contexts"},
     "objects": BASE | {"backend", "obj", "maps", "programs"},
     "lab": BASE | {"backend", "maps", "programs", "objects"},
-    "testing": BASE | {"maps", "asm", "obj"},
 }
 """The rooms that each room may import. What is not listed stands above the Lab and may import everything."""
 EXCEPTIONS = {
