@@ -8,10 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bpflab.abi.btf import IntEncoding
+from bpflab.abi.layout import ByteOrder
 from bpflab.errors import ArgumentError, BtfError, CodecError
 from bpflab.maps.codecs import make_codec
 from bpflab.maps.codecs.btf import EnumValue, codec_by_id, codec_by_name
-from bpflab.maps.codecs.integers import Order
 from bpflab.maps.codecs.records import Record
 from bpflab.obj import btf_types as t
 from bpflab.obj.btf import Btf
@@ -28,7 +28,7 @@ BASE: list[t.BtfType] = [
 ]
 
 
-def build(*types: t.BtfType, byteorder: Order = sys.byteorder) -> Btf:
+def build(*types: t.BtfType, byteorder: ByteOrder = sys.byteorder) -> Btf:
     return Btf.build([*BASE, *types], byteorder)
 
 
@@ -183,7 +183,7 @@ def test_bitfields_lie_where_the_compiler_puts_them(values: dict[str, int]) -> N
 
 @given(BIT_VALUES)
 def test_bitfields_come_back_in_the_other_byte_order_too(values: dict[str, int]) -> None:
-    other: Order = "big" if sys.byteorder == "little" else "little"
+    other: ByteOrder = "big" if sys.byteorder == "little" else "little"
     codec = make_codec("struct bits", btf=build(t.Struct(name="bits", size=8, members=BIT_MEMBERS), byteorder=other))
     assert codec.unpack(codec.pack(values)) == values
 

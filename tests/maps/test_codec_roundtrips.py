@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bpflab.abi.layout import ByteOrder
 from bpflab.errors import ArgumentError, CodecError
 from bpflab.maps.codecs import AllCpus, Prefix, make_codec
 from bpflab.maps.codecs.base import UNFIT
 from bpflab.maps.codecs.choose import make_prefix_codec
-from bpflab.maps.codecs.integers import Order
 from bpflab.maps.codecs.percpu import PerCpuCodec
 from bpflab.testing.strategies import codec_names
 from bpflab.testing.values import values_of
@@ -21,7 +21,7 @@ ORDERS = st.sampled_from(["little", "big"])
 
 
 @given(st.data(), codec_names(), ORDERS)
-def test_what_a_codec_packs_it_unpacks_again(data: st.DataObject, name: str, order: Order) -> None:
+def test_what_a_codec_packs_it_unpacks_again(data: st.DataObject, name: str, order: ByteOrder) -> None:
     codec = make_codec(name, byteorder=order)
     value = data.draw(values_of(codec))
     packed = codec.pack(value)
@@ -30,7 +30,7 @@ def test_what_a_codec_packs_it_unpacks_again(data: st.DataObject, name: str, ord
 
 
 @given(st.data(), codec_names(), ORDERS)
-def test_a_cell_holds_the_same_bytes_as_pack(data: st.DataObject, name: str, order: Order) -> None:
+def test_a_cell_holds_the_same_bytes_as_pack(data: st.DataObject, name: str, order: ByteOrder) -> None:
     codec = make_codec(name, byteorder=order)
     value = data.draw(values_of(codec))
     cell, address = codec.cell()
@@ -40,7 +40,7 @@ def test_a_cell_holds_the_same_bytes_as_pack(data: st.DataObject, name: str, ord
 
 
 @given(st.data(), codec_names(), ORDERS)
-def test_many_values_are_packed_and_unpacked_as_each_of_them(data: st.DataObject, name: str, order: Order) -> None:
+def test_many_values_are_packed_and_unpacked_as_each_of_them(data: st.DataObject, name: str, order: ByteOrder) -> None:
     codec = make_codec(name, byteorder=order)
     values = data.draw(st.lists(values_of(codec), max_size=5))
     packed = codec.pack_many(values)
@@ -49,7 +49,7 @@ def test_many_values_are_packed_and_unpacked_as_each_of_them(data: st.DataObject
 
 
 @given(st.data(), st.sampled_from(["ipv4", "ipv6", 5, 8, 12]), ORDERS)
-def test_prefixes_come_back(data: st.DataObject, key: object, order: Order) -> None:
+def test_prefixes_come_back(data: st.DataObject, key: object, order: ByteOrder) -> None:
     codec = make_prefix_codec(key, byteorder=order)
     prefix = data.draw(values_of(codec))
     assert codec.unpack(codec.pack(prefix)) == prefix

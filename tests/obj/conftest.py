@@ -13,7 +13,7 @@ from bpflab.obj import ObjectSpec, compile_c, read_object
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from bpflab.obj.spec import ByteOrder
+    from bpflab.abi.layout import ByteOrder
 
 PROGRAMS = Path(__file__).parent / "programs"
 

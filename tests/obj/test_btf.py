@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import struct
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from bpflab.abi.btf import BtfKind, FuncLinkage, IntEncoding, VarLinkage
+from bpflab.abi.layout import ByteOrder
 from bpflab.errors import BtfError
 from bpflab.obj import btf_types as t
 from bpflab.obj.btf import KERNEL_BTF, Btf
@@ -83,12 +84,12 @@ TYPES: st.SearchStrategy[t.BtfType] = st.one_of(
         attribute=st.booleans(),
     ),
 )
-ORDERS: st.SearchStrategy[Literal["little", "big"]] = st.sampled_from(["little", "big"])
+ORDERS: st.SearchStrategy[ByteOrder] = st.sampled_from(["little", "big"])
 SMALL = encode([t.Int(name="int", size=4, bits=32), t.Struct(name="s", size=4)], "little")
 
 
 @given(st.lists(TYPES, max_size=12), ORDERS)
-def test_what_is_written_is_read_back(types: list[t.BtfType], byteorder: Literal["little", "big"]) -> None:
+def test_what_is_written_is_read_back(types: list[t.BtfType], byteorder: ByteOrder) -> None:
     btf = Btf(encode(types, byteorder))
     assert [btf[each] for each in btf] == types
     assert btf.byteorder == byteorder

@@ -13,7 +13,7 @@ from bpflab.obj.btf_ext import BtfExt, read_btf_ext
 from bpflab.obj.btf_types import Int
 
 if TYPE_CHECKING:
-    from bpflab.obj.spec import ByteOrder
+    from bpflab.abi.layout import ByteOrder
 
 NAME = 1
 """Offset of the only string but the empty one."""

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 from hypothesis import given
 from hypothesis import strategies as st
 
 from bpflab.abi.btf import IntEncoding
 from bpflab.abi.core import CoreKind
+from bpflab.abi.layout import ByteOrder
 from bpflab.obj.btf import Btf
 from bpflab.obj.btf_types import Int, Member, Struct
 from bpflab.obj.core_access import local_field
@@ -28,7 +27,7 @@ def bitfields(draw: st.DrawFn) -> tuple[int, int, int]:
 
 @given(bitfields(), st.binary(min_size=32, max_size=32), st.booleans(), st.sampled_from(["little", "big"]))
 def test_shifting_the_integer_around_a_bitfield_gives_its_value(
-    field: tuple[int, int, int], memory: bytes, signed: bool, byteorder: Literal["little", "big"]
+    field: tuple[int, int, int], memory: bytes, signed: bool, byteorder: ByteOrder
 ) -> None:
     width, offset, size = field
     encoding = IntEncoding.SIGNED if signed else IntEncoding.NONE
@@ -55,7 +54,7 @@ def test_shifting_the_integer_around_a_bitfield_gives_its_value(
     assert is_signed == signed
 
 
-def bits_of(memory: bytes, offset: int, size: int, byteorder: Literal["little", "big"]) -> int:
+def bits_of(memory: bytes, offset: int, size: int, byteorder: ByteOrder) -> int:
     """Read bits as the machine numbers them: from the lowest of a byte, or from the highest."""
     whole = int.from_bytes(memory, byteorder)
     shift = offset if byteorder == "little" else 8 * len(memory) - offset - size

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from tests.obj.conftest import Read
 
-    from bpflab.obj.spec import ByteOrder
+    from bpflab.abi.layout import ByteOrder
 
 BOTH_ORDERS = pytest.mark.parametrize("byteorder", ["little", "big"])
 ADDRESSES = {"some_address": 0xFFFFFFFF81234567}

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from tests.obj.conftest import Read
 
-    from bpflab.obj.spec import ByteOrder
+    from bpflab.abi.layout import ByteOrder
 
 NAMES = ["bpf_helpers.h", "bpf_helper_defs.h", "bpf_endian.h", "bpf_tracing.h", "bpf_core_read.h"]
 MACHINES = ["x86", "arm64", "s390", "riscv", "powerpc", "loongarch", "arm"]

@@ -11,7 +11,7 @@ from bpflab.asm.insn import Insn, decode, encode
 from bpflab.obj.insns import Code
 
 if TYPE_CHECKING:
-    from bpflab.obj.spec import ByteOrder
+    from bpflab.abi.layout import ByteOrder
 
 ORDERS: st.SearchStrategy[ByteOrder] = st.sampled_from(["little", "big"])
 INSNS = st.builds(

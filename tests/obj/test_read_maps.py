@@ -19,7 +19,7 @@ from bpflab.obj.spec import Pinning
 if TYPE_CHECKING:
     from tests.obj.conftest import Read
 
-    from bpflab.obj.spec import ByteOrder
+    from bpflab.abi.layout import ByteOrder
 
 BOTH_ORDERS = pytest.mark.parametrize("byteorder", ["little", "big"])
 

@@ -21,7 +21,8 @@ from bpflab.obj.spec import RelocationKind
 if TYPE_CHECKING:
     from tests.obj.conftest import Read
 
-    from bpflab.obj.spec import ByteOrder, ProgramSpec
+    from bpflab.abi.layout import ByteOrder
+    from bpflab.obj.spec import ProgramSpec
 
 PROGRAMS = Path(__file__).parent / "programs"
 BOTH_ORDERS = pytest.mark.parametrize("byteorder", ["little", "big"])

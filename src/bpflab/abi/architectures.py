@@ -9,12 +9,14 @@ import platform
 import struct
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Final, Literal, TypeVar
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from bpflab.errors import NotSupportedError, UnknownArchitectureError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+
+    from bpflab.abi.layout import ByteOrder
 
 Library = TypeVar("Library")
 
@@ -65,7 +67,7 @@ class Architecture:
 
     name: str
     aliases: tuple[str, ...]
-    byte_order: Literal["little", "big"]
+    byte_order: ByteOrder
     pointer_size: int
     libraries: tuple[str, ...]
     syscalls: Mapping[str, int]
@@ -92,7 +94,7 @@ def _architecture(
     name: str,
     *aliases: str,
     musl: str,
-    byte_order: Literal["little", "big"] = "little",
+    byte_order: ByteOrder = "little",
     pointer_size: int = 8,
     mmap_unit: int = 1,
 ) -> Architecture:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 ByteOrder = Literal["little", "big"]
+"""The byte order of a machine; the one name for it in all of bpflab."""
 Value = int | bytes
 
 

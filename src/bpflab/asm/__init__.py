@@ -8,6 +8,7 @@ Forms that programs repeat are in `bpflab.asm.packet`, `bpflab.asm.count` and `b
 # fmt: off
 from __future__ import annotations
 
+from bpflab.abi.layout import ByteOrder
 from bpflab.asm.alu import (
     add, add32, addr_space_cast, and32, and_, arsh, arsh32, be16, be32, be64, bswap16, bswap32, bswap64, div, div32,
     le16, le32, le64, lsh, lsh32, mod, mod32, mov, mov32, mov32s8, mov32s16, movs8, movs16, movs32, mul, mul32, neg,
@@ -21,7 +22,7 @@ from bpflab.asm.atomic import (
 )
 from bpflab.asm.calls import call, call_kfunc, call_sub, callx
 from bpflab.asm.disassembler import disassemble, text_at
-from bpflab.asm.insn import ByteOrder, Insn, decode, encode
+from bpflab.asm.insn import Insn, decode, encode
 from bpflab.asm.item import Data, Item, Items, Label, Pending, data, label
 from bpflab.asm.jump import (
     exit_, gotol, gotox, ja, jeq, jeq32, jge, jge32, jgt, jgt32, jle, jle32, jlt, jlt32, jne, jne32, jset, jset32,

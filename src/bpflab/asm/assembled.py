@@ -14,7 +14,8 @@ from bpflab.errors import AssemblyError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from bpflab.asm.insn import ByteOrder, Insn
+    from bpflab.abi.layout import ByteOrder
+    from bpflab.asm.insn import Insn
 
 _NOTHING: Final[Mapping[str, int]] = MappingProxyType({})
 

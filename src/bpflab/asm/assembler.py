@@ -17,9 +17,9 @@ from bpflab.errors import AssemblyError
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from bpflab.abi.layout import ByteOrder
     from bpflab.abi.prog_types import ProgType
     from bpflab.asm.assembled import Assembled
-    from bpflab.asm.insn import ByteOrder
     from bpflab.asm.item import Item
 
 

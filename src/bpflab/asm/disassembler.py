@@ -23,7 +23,7 @@ from bpflab.errors import AssemblyError, UnknownHelperError
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from bpflab.asm.insn import ByteOrder
+    from bpflab.abi.layout import ByteOrder
 
 WRITERS: Final[Mapping[int, Writer]] = MappingProxyType(
     {**alu.WRITERS, **memory.WRITERS, **atomic.WRITERS, **jump.WRITERS, **call.WRITERS}

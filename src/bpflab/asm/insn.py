@@ -9,16 +9,16 @@ from __future__ import annotations
 import struct
 import sys
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, Final
 
 from bpflab.abi.insn import CLASS_MASK, INSN_SIZE, LD_IMM64, OPERATION_MASK, InsnClass
+from bpflab.abi.layout import ByteOrder
 from bpflab.errors import AssemblyError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-ByteOrder = Literal["little", "big"]
-"""The byte order of the machine that will run the program."""
+__all__ = ["ByteOrder", "Insn", "decode", "encode", "imm64", "signed32", "split_imm64"]
 
 _LITTLE: Final = struct.Struct("<BBhi")
 _BIG: Final = struct.Struct(">BBhi")

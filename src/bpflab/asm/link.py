@@ -17,7 +17,7 @@ from bpflab.errors import UnknownHelperError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
-    from bpflab.asm.insn import ByteOrder
+    from bpflab.abi.layout import ByteOrder
     from bpflab.asm.item import Item
     from bpflab.asm.layout import Blame, Layout
 

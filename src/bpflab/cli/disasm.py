@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
-    from bpflab.obj.spec import ByteOrder, ProgramSpec
+    from bpflab.abi.layout import ByteOrder
+    from bpflab.obj.spec import ProgramSpec
 
 
 @click.command("disasm")

@@ -9,9 +9,9 @@ from bpflab.maps.codecs.choose import make_codec
 from bpflab.maps.codecs.percpu import PerCpuCodec
 
 if TYPE_CHECKING:
+    from bpflab.abi.layout import ByteOrder
     from bpflab.lab import Lab
     from bpflab.maps.codecs.base import BaseCodec
-    from bpflab.maps.codecs.integers import Order
     from bpflab.obj.btf import Btf
 
 
@@ -19,15 +19,14 @@ if TYPE_CHECKING:
 class Surroundings:
     """What codecs depend on besides the type asked for: the kernel's byte order and CPUs, and BTF to find names in."""
 
-    byteorder: Order
+    byteorder: ByteOrder
     cpus: int
     btf: Btf | None = None
 
     @classmethod
     def of(cls, lab: Lab, btf: Btf | None = None) -> Surroundings:
         """Ask a Lab's backend."""
-        order: Order = "little" if lab.backend.byteorder == "little" else "big"
-        return cls(order, lab.backend.possible_cpus, btf)
+        return cls(lab.backend.byteorder, lab.backend.possible_cpus, btf)
 
     def codec(self, given: object) -> BaseCodec[Any]:
         """Make the codec that was asked for."""

@@ -18,7 +18,7 @@ from bpflab.obj.btf_types import BtfType, Int, Void
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from bpflab.obj.spec import ByteOrder
+    from bpflab.abi.layout import ByteOrder
 
 KERNEL_BTF: Final = Path("/sys/kernel/btf/vmlinux")
 STRING_LIMIT: Final = 1 << 16

@@ -13,7 +13,7 @@ from bpflab.obj import btf_types as t
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from bpflab.obj.spec import ByteOrder
+    from bpflab.abi.layout import ByteOrder
 
 Tail: TypeAlias = list[int | str]
 """Words behind a type's head; a string stands for its offset."""

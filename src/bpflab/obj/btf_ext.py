@@ -16,8 +16,8 @@ from bpflab.errors import BtfError
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from bpflab.abi.layout import ByteOrder
     from bpflab.obj.btf import Btf
-    from bpflab.obj.spec import ByteOrder
 
 FUNC_RECORD: Final = 8
 LINE_RECORD: Final = 16

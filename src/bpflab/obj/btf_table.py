@@ -18,7 +18,7 @@ from bpflab.errors import BtfError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from bpflab.obj.spec import ByteOrder
+    from bpflab.abi.layout import ByteOrder
 
 _FIXED = [TYPE_WORDS + FIXED_WORDS.get(BtfKind(kind), 0) for kind in range(len(BtfKind))]
 _ITEM = [ITEM_WORDS.get(BtfKind(kind), 0) for kind in range(len(BtfKind))]

@@ -18,7 +18,7 @@ from bpflab.obj.compilers import Compiler, architecture, find_compiler
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from bpflab.obj.spec import ByteOrder
+    from bpflab.abi.layout import ByteOrder
 
 _TARGETS: Final[dict[ByteOrder, str]] = {"little": "bpfel", "big": "bpfeb"}
 _TIMEOUT: Final = 300

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from elftools.elf.sections import Section as ElfSection
     from elftools.elf.sections import Symbol as ElfSymbol
 
-    from bpflab.obj.spec import ByteOrder
+    from bpflab.abi.layout import ByteOrder
 
 UNDEFINED: Final = 0
 """The section number of a symbol that another file, or the kernel, defines."""

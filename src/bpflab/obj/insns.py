@@ -13,7 +13,7 @@ from bpflab.abi.insn import CALL, INSN_SIZE, LD_IMM64, CallSource
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from bpflab.obj.spec import ByteOrder
+    from bpflab.abi.layout import ByteOrder
 
 
 class Code:

@@ -17,7 +17,7 @@ from bpflab.obj.compile_cache import digest
 from bpflab.obj.compilers import find_compiler
 
 if TYPE_CHECKING:
-    from bpflab.obj.spec import ByteOrder
+    from bpflab.abi.layout import ByteOrder
 
 EI_DATA: Final = 5
 """Where an ELF file says its byte order, 1 for little and 2 for big (elf(5))."""

@@ -20,7 +20,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from dataclasses import dataclass, field
 from enum import IntEnum
-from typing import TYPE_CHECKING, Literal, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from bpflab.errors import ObjectError
 from bpflab.obj.relocations import CoreRelocation, Extern, ExternKind, Poisoned, Relocation, RelocationKind
@@ -29,14 +29,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from bpflab.abi.attach_types import AttachType
+    from bpflab.abi.layout import ByteOrder
     from bpflab.abi.map_types import MapType
     from bpflab.abi.prog_types import ProgType
 
-ByteOrder = Literal["little", "big"]
 _Entry = TypeVar("_Entry")
 
 __all__ = [
-    "ByteOrder",
     "CoreRelocation",
     "Extern",
     "ExternKind",

@@ -61,7 +61,7 @@ def _btf_fields(backend: Backend, stack: ExitStack) -> dict[str, AttrValue]:
 
     blob = encode(
         [Int(name="int", size=4, bits=32, encoding=IntEncoding.SIGNED)],
-        "little" if backend.byteorder == "little" else "big",
+        backend.byteorder,
     )
     attr = Attr(Command.BTF_LOAD, {"btf": blob, "btf_size": len(blob)})
     fd = _kept(backend, stack, _answer(backend, Command.BTF_LOAD, attr))

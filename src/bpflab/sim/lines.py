@@ -13,7 +13,7 @@ from bpflab.errors import BtfError
 if TYPE_CHECKING:
     from typing import Self
 
-    from bpflab.asm.insn import ByteOrder
+    from bpflab.abi.layout import ByteOrder
     from bpflab.sim.btf import SimBtf
     from bpflab.sim.programs import Records
 

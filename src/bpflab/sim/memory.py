@@ -18,7 +18,7 @@ from bpflab.sim.region import OFFSET_BITS, Region, RegionKind
 if TYPE_CHECKING:
     from types import TracebackType
 
-    from bpflab.asm.insn import ByteOrder
+    from bpflab.abi.layout import ByteOrder
     from bpflab.sim.fault import Fault
 
 __all__ = ["OFFSET_BITS", "OFFSET_MASK", "Memory", "Region", "RegionKind", "Scope"]

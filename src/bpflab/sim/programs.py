@@ -17,8 +17,9 @@ from bpflab.sim.objects import KernelObject
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from bpflab.abi.layout import ByteOrder
     from bpflab.abi.prog_types import ProgType
-    from bpflab.asm.insn import ByteOrder, Insn
+    from bpflab.asm.insn import Insn
     from bpflab.sim.btf import SimBtf
     from bpflab.sim.engine import Program
     from bpflab.sim.kernel import SimKernel

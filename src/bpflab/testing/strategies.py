@@ -24,8 +24,8 @@ from bpflab.testing.values import values_of
 if TYPE_CHECKING:
     from hypothesis.strategies import SearchStrategy
 
+    from bpflab.abi.layout import ByteOrder
     from bpflab.maps.codecs.base import BaseCodec
-    from bpflab.maps.codecs.integers import Order
 
 __all__ = ["codec_names", "entries", "map_arguments", "values", "values_of"]
 
@@ -66,13 +66,13 @@ def codec_names(*, largest: int = 64) -> SearchStrategy[str]:
     return st.one_of(integers, st.sampled_from(["ipv4", "ipv6", "mac"]), sized, fields)
 
 
-def values(name: object, *, byteorder: Order = sys.byteorder, btf: Any = None) -> SearchStrategy[Any]:  # noqa: ANN401 - a Btf
+def values(name: object, *, byteorder: ByteOrder = sys.byteorder, btf: Any = None) -> SearchStrategy[Any]:  # noqa: ANN401 - a Btf
     """Draw values of what `key=` or `value=` names; see `values_of` for a codec."""
     return values_of(make_codec(name, byteorder=byteorder, btf=btf))
 
 
 def entries(
-    key: object, value: object, *, min_size: int = 0, max_size: int = 32, byteorder: Order = sys.byteorder
+    key: object, value: object, *, min_size: int = 0, max_size: int = 32, byteorder: ByteOrder = sys.byteorder
 ) -> SearchStrategy[dict[Any, Any]]:
     """Draw the content of a map as a dict; an LPM trie's keys are drawn by a codec of `make_prefix_codec`."""
     keys, contents = values(key, byteorder=byteorder), values(value, byteorder=byteorder)
@@ -112,7 +112,7 @@ def map_arguments(
     }
 
 
-def key_codec(arguments: dict[str, Any], byteorder: Order = sys.byteorder) -> BaseCodec[Any]:
+def key_codec(arguments: dict[str, Any], byteorder: ByteOrder = sys.byteorder) -> BaseCodec[Any]:
     """Return the codec of the keys that `map_arguments` drew."""
     make = make_prefix_codec if arguments["type"] is MapType.LPM_TRIE else make_codec
     return make(arguments.get("key", "u32"), byteorder=byteorder)

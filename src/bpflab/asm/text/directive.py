@@ -11,7 +11,7 @@ from bpflab.asm.text.cursor import RefusedError
 from bpflab.asm.text.lex import unquoted
 
 if TYPE_CHECKING:
-    from bpflab.asm.insn import ByteOrder
+    from bpflab.abi.layout import ByteOrder
     from bpflab.asm.text.cursor import Cursor
 
 _WIDTHS: Final = {

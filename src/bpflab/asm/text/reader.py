@@ -15,7 +15,7 @@ from bpflab.asm.text.statement import read_statement
 from bpflab.errors import AssemblyError
 
 if TYPE_CHECKING:
-    from bpflab.asm.insn import ByteOrder
+    from bpflab.abi.layout import ByteOrder
     from bpflab.asm.item import Item
 
 

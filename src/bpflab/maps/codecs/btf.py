@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, Self
 from bpflab.abi.btf import BtfKind, IntEncoding
 from bpflab.errors import ArgumentError, CodecError
 from bpflab.maps.codecs.base import BaseCodec, Readable
-from bpflab.maps.codecs.integers import IntegerCodec, Order
+from bpflab.maps.codecs.integers import IntegerCodec
 from bpflab.maps.codecs.plain import BytesCodec, TextCodec
 from bpflab.maps.codecs.records import RecordCodec, RecordField, packed
 from bpflab.obj import btf_types as t
@@ -17,6 +17,7 @@ from bpflab.obj.btf_layout import POINTER_SIZE, fields, resolve, size_of
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from bpflab.abi.layout import ByteOrder
     from bpflab.obj.btf import Btf
 
 KEYWORDS: Final = {"struct": (BtfKind.STRUCT,), "union": (BtfKind.UNION,), "enum": (BtfKind.ENUM, BtfKind.ENUM64)}
@@ -40,7 +41,7 @@ class EnumValue(int):
 class EnumCodec(IntegerCodec):
     """An enum: takes integers and enumerators' names, gives `EnumValue`."""
 
-    def __init__(self, enum: t.Enum, byteorder: Order) -> None:
+    def __init__(self, enum: t.Enum, byteorder: ByteOrder) -> None:
         super().__init__(f"enum {enum.name}".strip(), enum.size, signed=enum.signed, byteorder=byteorder)
         self._code = None
         self._values = {each.name: each.value for each in enum.values}
@@ -84,7 +85,7 @@ class FloatCodec(BaseCodec[float]):
 
     wanted = "a number"
 
-    def __init__(self, size: int, byteorder: Order) -> None:
+    def __init__(self, size: int, byteorder: ByteOrder) -> None:
         self.size = size
         self.name = "float" if size == 4 else "double"
         self._struct = struct.Struct(("<" if byteorder == "little" else ">") + ("f" if size == 4 else "d"))

@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Any, Final
 from bpflab.errors import ArgumentError
 from bpflab.maps.codecs.addresses import Ipv4Codec, Ipv6Codec, MacCodec
 from bpflab.maps.codecs.base import AdaptedCodec, BaseCodec, Codec
-from bpflab.maps.codecs.integers import Order, integer
+from bpflab.maps.codecs.integers import integer
 from bpflab.maps.codecs.plain import BytesCodec, CtypesCodec, StructCodec, TextCodec
 from bpflab.maps.codecs.prefixes import NetworkCodec, PrefixCodec
 
 if TYPE_CHECKING:
+    from bpflab.abi.layout import ByteOrder
     from bpflab.obj.btf import Btf
 
 ADDRESSES: Final[dict[str, type[BaseCodec[Any]]]] = {"ipv4": Ipv4Codec, "ipv6": Ipv6Codec, "mac": MacCodec}
@@ -26,7 +27,7 @@ WANTED: Final = (
 )
 
 
-def make_codec(given: object, *, byteorder: Order = sys.byteorder, btf: Btf | None = None) -> BaseCodec[Any]:
+def make_codec(given: object, *, byteorder: ByteOrder = sys.byteorder, btf: Btf | None = None) -> BaseCodec[Any]:
     """Return the codec that a key= or value= asks for.
 
     `given` is a name (`u32`, `s64`, `be16`, `bytes[6]`, `char[16]`, `ipv4`, `ipv6`, `mac`, or with `btf` the name of a
@@ -48,7 +49,7 @@ def make_codec(given: object, *, byteorder: Order = sys.byteorder, btf: Btf | No
     raise ArgumentError(f"{given!r} is no type of a key or value; expected {WANTED}.")
 
 
-def make_prefix_codec(given: object, *, byteorder: Order = sys.byteorder) -> BaseCodec[Any]:
+def make_prefix_codec(given: object, *, byteorder: ByteOrder = sys.byteorder) -> BaseCodec[Any]:
     """Return the codec of an LPM trie's key: `ipv4`, `ipv6`, or the whole key's size in bytes for plain prefixes."""
     if isinstance(given, str) and given in {"ipv4", "ipv6"}:
         return NetworkCodec(given, byteorder)
@@ -62,7 +63,7 @@ def make_prefix_codec(given: object, *, byteorder: Order = sys.byteorder) -> Bas
     return make_codec(given, byteorder=byteorder)
 
 
-def _named(name: str, byteorder: Order, btf: Btf | None) -> BaseCodec[Any]:
+def _named(name: str, byteorder: ByteOrder, btf: Btf | None) -> BaseCodec[Any]:
     if name[:1] in tuple("<>=!@"):
         return StructCodec(name, byteorder)
     if name in ADDRESSES:

@@ -12,10 +12,10 @@ from bpflab.maps.codecs.base import BaseCodec
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from bpflab.abi.layout import ByteOrder
     from bpflab.errors import CodecError
     from bpflab.maps.codecs.base import Cell, Readable
 
-Order = Literal["little", "big"]
 
 NAME: Final = re.compile(r"(?P<sign>[us]|be|le|sbe|sle)(?P<bits>8|16|32|64|128)")
 Code = Literal["b", "B", "h", "H", "i", "I", "q", "Q"]
@@ -35,11 +35,11 @@ CODES: Final[dict[tuple[int, bool], Code]] = {
 class IntegerCodec(BaseCodec[int]):
     """An integer of `size` bytes."""
 
-    def __init__(self, name: str, size: int, *, signed: bool, byteorder: Order) -> None:
+    def __init__(self, name: str, size: int, *, signed: bool, byteorder: ByteOrder) -> None:
         self.name = name
         self.size = size
         self.signed = signed
-        self.byteorder: Order = byteorder
+        self.byteorder: ByteOrder = byteorder
         bits = size * 8 - signed
         self.low, self.high = (-(1 << bits) if signed else 0), (1 << bits) - 1
         self.wanted = f"an integer from {self.low} to {self.high}"
@@ -92,7 +92,7 @@ class IntegerCodec(BaseCodec[int]):
         return self.refusal(next(unfit, values))
 
 
-def integer(name: str, byteorder: Order) -> IntegerCodec | None:
+def integer(name: str, byteorder: ByteOrder) -> IntegerCodec | None:
     """Return the codec of a name such as `u32`, `s64`, `be16` or `sle32`; None when it is no integer's.
 
     `byteorder` is the map's own, for names that state none.
@@ -101,5 +101,5 @@ def integer(name: str, byteorder: Order) -> IntegerCodec | None:
     if found is None:
         return None
     sign, bits = found["sign"], int(found["bits"])
-    order: Order = "big" if sign.endswith("be") else "little" if sign.endswith("le") else byteorder
+    order: ByteOrder = "big" if sign.endswith("be") else "little" if sign.endswith("le") else byteorder
     return IntegerCodec(name, bits // 8, signed=sign.startswith("s"), byteorder=order)

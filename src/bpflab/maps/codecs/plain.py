@@ -10,8 +10,8 @@ from bpflab.errors import ArgumentError, CodecError
 from bpflab.maps.codecs.base import BaseCodec
 
 if TYPE_CHECKING:
+    from bpflab.abi.layout import ByteOrder
     from bpflab.maps.codecs.base import Readable
-    from bpflab.maps.codecs.integers import Order
 
 
 class BytesCodec(BaseCodec[bytes]):
@@ -65,7 +65,7 @@ class TextCodec(BaseCodec[str]):
 class StructCodec(BaseCodec[Any]):
     """A `struct` format: a tuple of its fields, or the field itself when there is but one."""
 
-    def __init__(self, format: str, byteorder: Order) -> None:  # noqa: A002 - the struct module's word
+    def __init__(self, format: str, byteorder: ByteOrder) -> None:  # noqa: A002 - the struct module's word
         order = "<" if byteorder == "little" else ">"
         self.name = f"struct {format!r}"
         try:

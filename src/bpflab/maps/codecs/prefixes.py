@@ -13,8 +13,8 @@ from bpflab.errors import CodecError
 from bpflab.maps.codecs.base import BaseCodec
 
 if TYPE_CHECKING:
+    from bpflab.abi.layout import ByteOrder
     from bpflab.maps.codecs.base import Readable
-    from bpflab.maps.codecs.integers import Order
 
 NETWORKS: dict[str, type[IPv4Network | IPv6Network]] = {"ipv4": IPv4Network, "ipv6": IPv6Network}
 
@@ -29,7 +29,7 @@ class Prefix(NamedTuple):
 class PrefixCodec(BaseCodec[Any]):
     """A `Prefix` (or a pair) over `size - 4` bytes."""
 
-    def __init__(self, size: int, byteorder: Order) -> None:
+    def __init__(self, size: int, byteorder: ByteOrder) -> None:
         self.size = size
         self.name = f"LPM key of {size} bytes"
         self.data_size = size - 4
@@ -64,7 +64,7 @@ class PrefixCodec(BaseCodec[Any]):
 class NetworkCodec(PrefixCodec):
     """An IPv4 or IPv6 network: takes "10.0.0.0/8", a network, or an address (its full length); gives networks."""
 
-    def __init__(self, family: str, byteorder: Order) -> None:
+    def __init__(self, family: str, byteorder: ByteOrder) -> None:
         self._network = NETWORKS[family]
         super().__init__(4 + (4 if family == "ipv4" else 16), byteorder)
         self.name = f"{family} network"

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from bpflab.arguments import near_names
 from bpflab.errors import CodecError
 from bpflab.maps.codecs.base import BaseCodec, Readable
 
-Order = Literal["little", "big"]
+if TYPE_CHECKING:
+    from bpflab.abi.layout import ByteOrder
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,11 +120,11 @@ class RecordCodec(BaseCodec[Any]):
     mapping leaves out are zero, as in a C initialiser. Of fields that share bytes (in a union) one may be given.
     """
 
-    def __init__(self, name: str, size: int, fields: Sequence[RecordField], byteorder: Order) -> None:
+    def __init__(self, name: str, size: int, fields: Sequence[RecordField], byteorder: ByteOrder) -> None:
         self.name = name
         self.size = size
         self.fields = {field.name: field for field in fields}
-        self.byteorder: Order = byteorder
+        self.byteorder: ByteOrder = byteorder
         self.wanted = f"a record, or a mapping of its fields {', '.join(self.fields)}"
 
     def field(self, name: str) -> RecordField:
@@ -211,13 +212,13 @@ def _signed(field: RecordField) -> bool:
     return bool(getattr(field.codec, "signed", False))
 
 
-def _widened(bits: int, field: RecordField, byteorder: Order) -> bytes:
+def _widened(bits: int, field: RecordField, byteorder: ByteOrder) -> bytes:
     if _signed(field) and bits >> (field.bit_size - 1):
         bits -= 1 << field.bit_size
     return bits.to_bytes(field.codec.size, byteorder, signed=bits < 0)
 
 
-def _narrowed(data: bytes, value: object, field: RecordField, byteorder: Order) -> int:
+def _narrowed(data: bytes, value: object, field: RecordField, byteorder: ByteOrder) -> int:
     number = int.from_bytes(data, byteorder, signed=_signed(field))
     low, high = 0, (1 << field.bit_size) - 1
     if _signed(field):

@@ -8,8 +8,8 @@ from bpflab.errors import CodecError
 from bpflab.maps.codecs.base import BaseCodec
 
 if TYPE_CHECKING:
+    from bpflab.abi.layout import ByteOrder
     from bpflab.maps.codecs.base import Readable
-    from bpflab.maps.codecs.integers import Order
 
 NO_PROGRAM = 0
 """The descriptor that stands for no program in a devmap's or cpumap's value."""
@@ -30,11 +30,11 @@ class ReferenceCodec(BaseCodec[Any]):
     `what` is the word for it. `size` is 4 or, for sockets whose cookie is to be read, 8.
     """
 
-    def __init__(self, what: str, byteorder: Order, size: int = 4) -> None:
+    def __init__(self, what: str, byteorder: ByteOrder, size: int = 4) -> None:
         self.size = size
         self.name = what
         self.wanted = "an object with fileno(), or a descriptor"
-        self.byteorder: Order = byteorder
+        self.byteorder: ByteOrder = byteorder
 
     def pack(self, value: object, /) -> bytes:
         """Return the descriptor's bytes."""
@@ -61,10 +61,10 @@ class TargetCodec(BaseCodec[Any]):
     Without room for a program (`size` 4) it gives the plain number.
     """
 
-    def __init__(self, what: str, byteorder: Order, size: int) -> None:
+    def __init__(self, what: str, byteorder: ByteOrder, size: int) -> None:
         self.size = size
         self.name = what
-        self.byteorder: Order = byteorder
+        self.byteorder: ByteOrder = byteorder
         self.wanted = what if size == 4 else f"{what}, or Target({what}, program)"
 
     def pack(self, value: object, /) -> bytes:
@@ -94,10 +94,10 @@ class CgroupKeyCodec(BaseCodec[Any]):
 
     wanted = "CgroupKey(inode number of the cgroup, attach type)"
 
-    def __init__(self, byteorder: Order, size: int) -> None:
+    def __init__(self, byteorder: ByteOrder, size: int) -> None:
         self.size = size
         self.name = "cgroup"
-        self.byteorder: Order = byteorder
+        self.byteorder: ByteOrder = byteorder
 
     def pack(self, value: object, /) -> bytes:
         """Return the key's bytes."""

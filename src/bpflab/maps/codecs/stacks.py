@@ -8,8 +8,8 @@ from bpflab.errors import CodecError
 from bpflab.maps.codecs.base import BaseCodec
 
 if TYPE_CHECKING:
+    from bpflab.abi.layout import ByteOrder
     from bpflab.maps.codecs.base import Readable
-    from bpflab.maps.codecs.integers import Order
 
 BUILD_ID_SIZE = 20
 ADDRESS_SIZE = 8
@@ -28,10 +28,10 @@ class Frame(NamedTuple):
 class StackCodec(BaseCodec[Any]):
     """A trace of at most `size / 8` addresses, the innermost first; only programs write them."""
 
-    def __init__(self, size: int, byteorder: Order) -> None:
+    def __init__(self, size: int, byteorder: ByteOrder) -> None:
         self.size = size
         self.name = "stack trace"
-        self.byteorder: Order = byteorder
+        self.byteorder: ByteOrder = byteorder
 
     def pack(self, value: object, /) -> bytes:
         """Refuse: a stack trace cannot be written by the system call."""

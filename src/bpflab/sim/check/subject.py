@@ -15,9 +15,10 @@ from bpflab.abi.helpers import HelperTable, table
 
 if TYPE_CHECKING:
     from bpflab.abi.flags import MapFlag
+    from bpflab.abi.layout import ByteOrder
     from bpflab.abi.map_types import MapType
     from bpflab.abi.prog_types import ProgType
-    from bpflab.asm.insn import ByteOrder, Insn
+    from bpflab.asm.insn import Insn
     from bpflab.sim.check.types import Kind
 
 
