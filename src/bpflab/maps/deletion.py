@@ -6,7 +6,6 @@ from typing import Any, Final, TypeVar
 
 from bpflab.abi.commands import Command
 from bpflab.abi.errno import Errno
-from bpflab.maps.codecs.base import UNFIT
 from bpflab.maps.elements import ENOENT, ElementMap, LookupMap
 
 K = TypeVar("K")
@@ -24,14 +23,7 @@ class DeleteMap(ElementMap[K, V]):
 
     def delete(self, key: K) -> bool:
         """Delete an element; False when the map has no such key."""
-        try:
-            slot = self._pop()
-        except IndexError:
-            slot = self._new_slot()
-        try:
-            slot.key[0] = key
-        except UNFIT as reason:
-            raise self._unfit("key", self.shape.key, key, reason) from None
+        slot = self._keyed(key)
         errno = self._settle(slot.delete) if slot.delete() < 0 else 0
         self._give(slot)
         if errno and errno != ENOENT:
@@ -47,14 +39,7 @@ class TakeMap(LookupMap[K, V], DeleteMap[K, V]):
 
         One step where the kernel has it for the type; else a lookup and a delete, between which a program can write.
         """
-        try:
-            slot = self._pop()
-        except IndexError:
-            slot = self._new_slot()
-        try:
-            slot.key[0] = key
-        except UNFIT as reason:
-            raise self._unfit("key", self.shape.key, key, reason) from None
+        slot = self._keyed(key)
         if flags:
             slot.attr["flags"] = flags
         errno = self._settle(slot.take) if slot.take() < 0 else 0

@@ -56,6 +56,18 @@ class ElementMap(MapHandle[K, V]):
         key = shape.key if shape.key_size else None
         return ElementSlot(self.lab.backend, self.fileno(), key, shape.value, quick=shape.type in PLAIN)
 
+    def _keyed(self, key: K) -> ElementSlot:
+        """Take a slot and write the key into it. `m[k]` and `m[k] = v` do the same in place, to save the call."""
+        try:
+            slot = self._pop()
+        except IndexError:
+            slot = self._new_slot()
+        try:
+            slot.key[0] = key
+        except UNFIT as reason:
+            raise self._unfit("key", self.shape.key, key, reason) from None
+        return slot
+
     def _settle(self, call: Callable[[], int]) -> int:
         """Return the errno of a call that answered -1, after the retries it deserves; 0 if one of them succeeded."""
         errno = self._errno()
@@ -88,14 +100,7 @@ class LookupMap(ElementMap[K, V]):
 
     def lookup(self, key: K, *, flags: int = 0) -> V | None:
         """Return the key's value, or None when the map has no such key; `flags` may be LOCK."""
-        try:
-            slot = self._pop()
-        except IndexError:
-            slot = self._new_slot()
-        try:
-            slot.key[0] = key
-        except UNFIT as reason:
-            raise self._unfit("key", self.shape.key, key, reason) from None
+        slot = self._keyed(key)
         if flags:
             slot.attr["flags"] = flags
         errno = 0 if slot.lookup() >= 0 else self._settle(slot.lookup)
@@ -163,14 +168,7 @@ class UpdateMap(ElementMap[K, V]):
             self[key] = value
 
     def _update_one(self, key: K, value: V, flags: int) -> bool:
-        try:
-            slot = self._pop()
-        except IndexError:
-            slot = self._new_slot()
-        try:
-            slot.key[0] = key
-        except UNFIT as reason:
-            raise self._unfit("key", self.shape.key, key, reason) from None
+        slot = self._keyed(key)
         try:
             slot.value[0] = value
         except UNFIT as reason:
