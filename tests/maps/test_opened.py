@@ -7,7 +7,6 @@ import pytest
 from bpflab.errors import ArgumentError, PinError, SyscallError
 from bpflab.handles import pinning
 from bpflab.lab import Lab
-from bpflab.maps.opened import map_from_fd
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -95,7 +94,7 @@ def test_a_path_that_is_none_is_refused(flows: Map[Any, Any], path: str) -> None
 
 
 def test_a_map_is_opened_by_its_number_and_by_a_descriptor(bpf: Lab, flows: Map[Any, Any]) -> None:
-    by_number, by_fd = bpf.open_map(id=flows.id, key="be16"), map_from_fd(bpf, flows.fileno())
+    by_number, by_fd = bpf.open_map(id=flows.id, key="be16"), bpf.open_map(fd=flows.fileno())
     by_number[80] = 5
     assert flows[80] == 5
     assert (by_fd.type, by_fd.shape.key.size) == (flows.type, 2)
@@ -153,7 +152,7 @@ def test_maps_that_are_opened_get_codecs_of_their_sizes(bpf: Lab, make: Make) ->
         ({"type": "percpu_array", "value": "s32", "max_entries": 1}, "u32", "u32"),
         ({"type": "stack_trace", "value": 80, "max_entries": 1}, "u32", "stack trace"),
     ):
-        opened = map_from_fd(bpf, make(**arguments).fileno())
+        opened = bpf.open_map(fd=make(**arguments).fileno())
         assert (opened.shape.key.name, opened.shape.element.name) == (key, value)
 
 

@@ -17,7 +17,6 @@ from bpflab.backend.wrap import WrappedBackend
 from bpflab.errors import ArgumentError, NotPermittedError, PinError, SyscallError
 from bpflab.lab import Lab
 from bpflab.maps.create import map_from_spec
-from bpflab.maps.opened import map_from_fd
 from bpflab.obj import btf_types as t
 from bpflab.obj.btf import Btf
 from bpflab.obj.spec import MapSpec, Pinning
@@ -71,7 +70,7 @@ def test_without_btf_integers_are_read_by_their_size_and_other_values_as_bytes(b
 def test_a_map_that_was_loaded_with_btf_is_opened_with_it(bpf: Lab) -> None:
     counts = map_from_spec(bpf, COUNTS, types=TYPES, btf_fd=load(bpf))
     counts[1] = (5, 6)
-    assert map_from_fd(bpf, counts.fileno())[1].packets == 5
+    assert bpf.open_map(fd=counts.fileno())[1].packets == 5
 
 
 def test_a_data_map_has_its_content_and_is_frozen(bpf: Lab) -> None:

@@ -50,7 +50,7 @@ class ItemListing:
     items: list[Item]
     lines: list[int] = field(default_factory=list)
 
-    def blame(self, index: int, name: str, why: str) -> NoReturn:  # noqa: ARG002
+    def blame(self, index: int, name: str, why: str) -> NoReturn:  # noqa: ARG002 - `name` as the Listing's
         """Raise AssemblyError about an item, and show it."""
         from bpflab.asm.show import show_item
 

@@ -67,11 +67,6 @@ def open_map(
     return made
 
 
-def map_from_fd(lab: Lab, fd: int) -> Map[Any, Any]:
-    """Open the map behind a descriptor, which stays its owner's; see `open_map`."""
-    return open_map(lab, fd=fd)
-
-
 def opened(lab: Lab, descriptor: Descriptor, shape: MapShape, *, path: str, name: str) -> Map[Any, Any]:
     """Adopt a map that was opened from a path, if it is of the given shape; PinError if not."""
     try:

@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 
 _LARGEST_OFF: Final = (1 << 15) - 1
 _SIZES: Final = {size.width: size for size in Size}
-_U64: Final = (1 << 64) - 1
 
 
 def poison(code: Code, slot: int) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from bpflab.abi.insn import REG_COUNT
 from bpflab.sim.check.types import PACKETS, Kind
@@ -10,8 +10,6 @@ from bpflab.sim.check.value import ANY, SCALAR, UNSET, Value
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-
-SLOT: Final = 8
 
 
 class Spill(NamedTuple):

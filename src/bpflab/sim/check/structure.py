@@ -32,10 +32,6 @@ class Structure:
     starts: tuple[int, ...]
     targets: frozenset[int]
 
-    def start_of(self, slot: int) -> int:
-        """Give the first slot of the function that a slot belongs to."""
-        return max(start for start in self.starts if start <= slot)
-
 
 def examine(insns: Sequence[Insn], *, func_info: bool) -> Structure:
     """Find functions and targets. Raises `Refused` for a program of no valid form.

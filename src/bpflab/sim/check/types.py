@@ -42,5 +42,3 @@ SOCKETS: Final = frozenset({Kind.SOCKET, Kind.SOCK_COMMON, Kind.TCP_SOCK, Kind.X
 
 NEVER_NULL: Final = frozenset({*SOCKETS, Kind.MAP_VALUE, Kind.MAP_KEY, Kind.MAP_PTR, Kind.MEM, Kind.RINGBUF_MEM})
 """Pointers of which the verifier knows, once they were checked, that comparing them with 0 fails."""
-
-BOUNDED: Final = frozenset({*PACKETS, Kind.CTX, Kind.STACK, Kind.MAP_VALUE, Kind.MAP_KEY, Kind.MEM, Kind.RINGBUF_MEM})
