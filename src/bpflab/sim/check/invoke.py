@@ -92,6 +92,7 @@ def leave(checker: Checker, state: State, insn: Insn) -> int | None:
         checker.refuse("cannot return stack pointer to the caller", Errno.EINVAL)
     frame = state.frames.pop()
     if frame.callback:
+        _check_callback(checker, frame, result)
         return None
     checker.write(state, 0, result)
     return frame.site + 1
@@ -108,10 +109,20 @@ def _end(checker: Checker, state: State) -> None:
         return
     if result.kind is not Kind.SCALAR:
         checker.refuse(f"At program exit the register R0 is not a known value ({result.type_name})", Errno.EINVAL)
-    _check_range(checker, result, wanted)
+    _check_range(checker, result, wanted, "program exit")
 
 
-def _check_range(checker: Checker, result: Value, wanted: tuple[int, int]) -> None:
+def _check_callback(checker: Checker, frame: Frame, result: Value) -> None:
+    """Check what a callback returns: 0 or 1, and a timer's function always 0."""
+    subject = checker.subject
+    helper = subject.helpers.helper(subject.insns[frame.site].imm)
+    if result.kind is Kind.UNSET:
+        checker.refuse("R0 !read_ok")
+    if result.kind is Kind.SCALAR:
+        _check_range(checker, result, (0, int(helper.name != "timer_set_callback")), "callback return")
+
+
+def _check_range(checker: Checker, result: Value, wanted: tuple[int, int], where: str) -> None:
     least, greatest = signed_bounds(result)
     within = wanted[0] <= least and greatest <= wanted[1]
     apart = greatest < wanted[0] or wanted[1] < least
@@ -120,7 +131,7 @@ def _check_range(checker: Checker, result: Value, wanted: tuple[int, int]) -> No
     known = greatest - least < (1 << 64) - 1
     has = f"smin={least} smax={greatest}" if known else "unknown scalar value"
     range_ = f"[{wanted[0]}, {wanted[1]}]"
-    checker.refuse(f"At program exit the register R0 has {has} should have been in {range_}", Errno.EINVAL)
+    checker.refuse(f"At {where} the register R0 has {has} should have been in {range_}", Errno.EINVAL)
 
 
 def _call_helper(checker: Checker, state: State, number: int) -> int:
@@ -133,7 +144,7 @@ def _call_helper(checker: Checker, state: State, number: int) -> int:
     if helper.name == "tail_call":
         checker.tail_callers.add(state.frame.start)
     if made.function is not None:
-        _wait_for_callback(checker, state, made.function)
+        _wait_for_callback(checker, state, made, made.function)
     if made.released:
         state.release(made.released)
     if helper.changes_packet:
@@ -186,13 +197,16 @@ def _check_format(checker: Checker, state: State, made: Call) -> None:
         checker.refuse("Invalid format string", Errno.EINVAL)
 
 
-def _wait_for_callback(checker: Checker, state: State, target: int) -> None:
+def _wait_for_callback(checker: Checker, state: State, made: Call, target: int) -> None:
     """Leave the callback to be followed; what it may change on the caller's stack is not known after it."""
     for frame in state.frames:
         frame.spills = {off: spill for off, spill in frame.spills.items() if spill.value.is_pointer}
     checker.calls[state.frame.start].add(target)
     other = state.fork(target)
     open_frame(checker, other, target, callback=True)
+    other.frame.site = state.pc
+    if made.helper.name == "loop":
+        other.regs[1] = SCALAR
     checker.waiting.append(other)
 
 
