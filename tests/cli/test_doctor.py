@@ -37,7 +37,7 @@ def test_what_the_kernel_can_do_is_found(found: dict[str, Any]) -> None:
     assert kernel["helpers"]["map_lookup_elem"]["XDP"] == "yes"
 
 
-@pytest.mark.parametrize("name", ["kernel", "sim"])
+@pytest.mark.parametrize("name", [pytest.param("kernel", marks=pytest.mark.bpf(backend="kernel")), "sim"])
 def test_every_type_and_helper_has_an_answer(found: dict[str, Any], name: str) -> None:
     examined = backend(found, name)
     assert set(examined["program_types"]) == {kind.name for kind in ProgType if kind}

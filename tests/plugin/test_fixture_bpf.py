@@ -1,9 +1,6 @@
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    import pytest
+import pytest
 
 
 def test_the_fixture_is_a_lab_that_runs_programs(suite: pytest.Pytester) -> None:
@@ -47,6 +44,7 @@ def test_it_is_closed_after_a_failure_too(suite: pytest.Pytester) -> None:
     suite.runpytest_inprocess().assert_outcomes(passed=1, failed=1)
 
 
+@pytest.mark.bpf(backend="kernel")
 def test_a_test_that_leaves_a_program_open_in_the_kernel_is_told(suite: pytest.Pytester) -> None:
     suite.makepyfile("""
         from bpflab import Lab
@@ -60,6 +58,7 @@ def test_a_test_that_leaves_a_program_open_in_the_kernel_is_told(suite: pytest.P
     result.stdout.fnmatch_lines(["*test_leaks left open in the kernel: a program (fd *)*close it*"])
 
 
+@pytest.mark.bpf(backend="kernel")
 def test_a_lab_that_the_test_closed_itself_is_no_leak(suite: pytest.Pytester) -> None:
     suite.makepyfile("""
         from bpflab import Lab

@@ -15,6 +15,7 @@ def marked(suite: pytest.Pytester, arguments: str) -> pytest.Pytester:
     return suite
 
 
+@pytest.mark.bpf(backend="kernel")
 @pytest.mark.parametrize(
     "need",
     [
@@ -34,6 +35,7 @@ def test_a_test_runs_where_what_it_needs_is_there(suite: pytest.Pytester, need: 
     marked(suite, need).runpytest_inprocess("--bpf=kernel").assert_outcomes(passed=1)
 
 
+@pytest.mark.bpf(backend="kernel")
 @pytest.mark.parametrize(
     ("need", "name"),
     [

@@ -20,6 +20,7 @@ def one_test(suite: pytest.Pytester) -> pytest.Pytester:
     return suite
 
 
+@pytest.mark.bpf(backend="kernel")
 def test_auto_takes_the_kernel_where_it_can_be_used(one_test: pytest.Pytester) -> None:
     result = one_test.runpytest_inprocess("-s")
     result.stdout.fnmatch_lines(["bpf: the kernel (Linux *) answers", "*on kernel*"])
@@ -38,11 +39,13 @@ def test_the_ini_file_can_choose(one_test: pytest.Pytester) -> None:
     one_test.runpytest_inprocess("-s").stdout.fnmatch_lines(["*on sim*"])
 
 
+@pytest.mark.bpf(backend="kernel")
 def test_the_option_wins_over_the_ini_file(one_test: pytest.Pytester) -> None:
     one_test.makeini("[pytest]\nbpf_backend = sim")
     one_test.runpytest_inprocess("-s", "--bpf=kernel").stdout.fnmatch_lines(["*on kernel*"])
 
 
+@pytest.mark.bpf(backend="kernel")
 def test_both_runs_each_test_on_both(one_test: pytest.Pytester) -> None:
     result = one_test.runpytest_inprocess("-v", "--bpf=both")
     result.assert_outcomes(passed=2)
@@ -88,6 +91,7 @@ def test_a_required_kernel_contradicts_the_simulator_alone(one_test: pytest.Pyte
     result.stderr.fnmatch_lines(["*--bpf=sim leaves it out*"])
 
 
+@pytest.mark.bpf(backend="kernel")
 def test_a_required_kernel_changes_nothing_where_it_can_be_used(one_test: pytest.Pytester) -> None:
     one_test.runpytest_inprocess("--bpf-require-kernel").assert_outcomes(passed=1)
 

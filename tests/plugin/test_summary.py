@@ -1,9 +1,6 @@
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    import pytest
+import pytest
 
 THREE_TESTS = """
     import pytest
@@ -20,6 +17,7 @@ THREE_TESTS = """
 """
 
 
+@pytest.mark.bpf(backend="kernel")
 def test_the_summary_counts_what_ran_on_the_kernel(suite: pytest.Pytester) -> None:
     suite.makepyfile(THREE_TESTS)
     result = suite.runpytest_inprocess("--bpf=kernel")
@@ -29,8 +27,8 @@ def test_the_summary_counts_what_ran_on_the_kernel(suite: pytest.Pytester) -> No
 
 def test_the_summary_counts_the_same_over_several_workers(suite: pytest.Pytester) -> None:
     suite.makepyfile(THREE_TESTS)
-    result = suite.runpytest_subprocess("--bpf=kernel", "-n", "2")
-    result.stdout.fnmatch_lines(["bpf: 2 tests ran on the kernel (Linux *)"])
+    result = suite.runpytest_subprocess("--bpf=sim", "-n", "2")
+    result.stdout.fnmatch_lines(["bpf: 2 tests ran on the simulated kernel (Linux *)"])
 
 
 def test_a_fixture_that_opens_its_own_lab_by_the_backends_name_counts(suite: pytest.Pytester) -> None:
@@ -46,13 +44,13 @@ def test_a_fixture_that_opens_its_own_lab_by_the_backends_name_counts(suite: pyt
         def test_one(lab): pass
         def test_two(lab): pass
     """)
-    suite.runpytest_inprocess("--bpf=kernel").stdout.fnmatch_lines(["bpf: 2 tests ran on the kernel *"])
+    suite.runpytest_inprocess("--bpf=sim").stdout.fnmatch_lines(["bpf: 2 tests ran on the simulated kernel *"])
 
 
 def test_the_backend_is_a_property_in_junit_xml(suite: pytest.Pytester) -> None:
     suite.makepyfile("def test_one(bpf): pass")
-    suite.runpytest_inprocess("--bpf=kernel", "--junit-xml=junit.xml")
-    assert '<property name="bpf_backend" value="kernel"' in suite.path.joinpath("junit.xml").read_text("utf-8")
+    suite.runpytest_inprocess("--bpf=sim", "--junit-xml=junit.xml")
+    assert '<property name="bpf_backend" value="sim"' in suite.path.joinpath("junit.xml").read_text("utf-8")
 
 
 def test_a_run_without_bpf_tests_says_nothing_and_imports_nothing(suite: pytest.Pytester) -> None:
@@ -78,5 +76,5 @@ def test_a_plugin_can_hear_of_each_run(suite: pytest.Pytester) -> None:
         def test_runs(bpf):
             bpf.program(PASS, name="passing").run(bytes(range(64)))
     """)
-    result = suite.runpytest_inprocess("-s", "--bpf=kernel")
-    result.stdout.fnmatch_lines(["*heard test_runs kernel passing PASS True 0"])
+    result = suite.runpytest_inprocess("-s", "--bpf=sim")
+    result.stdout.fnmatch_lines(["*heard test_runs sim passing PASS True 0"])
