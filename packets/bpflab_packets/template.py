@@ -1,0 +1,171 @@
+"""A packet built once and varied by patching its bytes; checksums follow incrementally (RFC 1624)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from ipaddress import ip_address
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from bpflab_packets.checksum import Checksum, Kind, crc32c, updated
+from bpflab_packets.layout import LENGTHS, NO_PAYLOAD, Layer, Place, checksums_of, fields_of, layers_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+Value: TypeAlias = int | bytes | str
+"""What a field is set to: a number, its bytes, or an address as text (IPv4, IPv6, `02:00:00:00:00:01`)."""
+Links: TypeAlias = tuple[tuple[int, int], ...]
+"""(number of a checksum, what a change counts in its sum) for each checksum that covers some bytes."""
+
+
+class TemplateError(ValueError):
+    """A template has no such field, or the value does not fit; the text says which there are, or how wide it is."""
+
+
+@dataclass(frozen=True, slots=True)
+class Template:
+    """A packet and where everything in it lies. It never changes; `patch` returns new bytes.
+
+    `data` is the packet itself, `layers` its headers from the outermost on, `fields` every field as `IP.ttl`, the
+    second header of a kind as `IP:2.ttl`; `payload_at` is the offset of what follows the last header.
+    """
+
+    data: bytes
+    layers: tuple[Layer, ...]
+    fields: Mapping[str, Place] = field(repr=False)
+    checksums: tuple[Checksum, ...] = field(repr=False)
+    payload_at: int
+
+    @classmethod
+    def of(cls, packet: Any) -> Template:  # noqa: ANN401 - scapy has no types
+        """Build a scapy packet, once; everything else is done in bytes."""
+        data, layers = bytes(packet), list(layers_of(packet))
+        places = {
+            f"{layer.name}.{name}": place for layer, found in layers for name, place in fields_of(layer, found, data)
+        }
+        sums = checksums_of(layers, places, data)
+        return cls(data, tuple(layer for layer, _ in layers), places, tuple(sums), _payload_at(layers, places, data))
+
+    def __bytes__(self) -> bytes:
+        return self.data
+
+    @property
+    def payload(self) -> bytes:
+        """What follows the last header."""
+        return self.data[self.payload_at :]
+
+    def place(self, name: str) -> Place:
+        """Return where a field lies: `IP.ttl`, or `ttl` when one header alone has it. Else TemplateError."""
+        if name in self.fields:
+            return self.fields[name]
+        found = [full for full in self.fields if full.partition(".")[2] == name]
+        if len(found) == 1:
+            return self.fields[found[0]]
+        known = ", ".join(found or self.fields)
+        reason = "is in more than one header" if found else "is no field of this packet"
+        raise TemplateError(f"{name} {reason}; expected one of: {known}.")
+
+    def patch(
+        self, changes: Mapping[str, Value] | None = None, /, *, payload: bytes | None = None, **fields: Value
+    ) -> bytes:
+        """Return the packet with fields set, and with another payload when one is given.
+
+        Checksums follow, and with a payload the lengths of IPv4, IPv6 and UDP. A checksum or length that is itself
+        given stays as given; a length that is given alone changes no pseudo-header. TemplateError for a field that
+        is not there, a value that does not fit its field, and a payload too long for a length field.
+        """
+        wanted = {self.place(name): value for name, value in {**(changes or {}), **fields}.items()}
+        data, sums = bytearray(self.data), [0] * len(self.checksums)
+        if payload is not None:
+            self._replace_payload(data, payload, sums)
+        fixed = set[int]()
+        for place, value in wanted.items():
+            fixed.add(place.start)
+            self._count(place.start, place.stop, place.write(data, number(value, place)), sums)
+        return self.settle(data, sums, fixed)
+
+    def links(self, start: int, stop: int) -> Links:
+        """Return which checksums count the bytes start to stop, and with which factor."""
+        factors = ((index, checksum.factor(start, stop)) for index, checksum in enumerate(self.checksums))
+        return tuple((index, factor) for index, factor in factors if factor)
+
+    def settle(self, data: bytearray, sums: list[int], fixed: Iterable[int] = ()) -> bytes:
+        """Bring the checksums of patched data up to date: innermost first, as outer ones may cover inner ones.
+
+        `sums` holds by how much the sum of each checksum changed; the fields at the offsets `fixed` stay.
+        """
+        for index, checksum in enumerate(self.checksums):
+            at, stop = checksum.at, checksum.stop
+            if at in fixed or not (sums[index] or checksum.kind is Kind.CRC32C):
+                continue
+            old = int.from_bytes(data[at:stop])
+            new = _crc(data, checksum) if checksum.kind is Kind.CRC32C else updated(old, sums[index], checksum.kind)
+            data[at:stop] = new.to_bytes(stop - at)
+            self._count(at, stop, new - old, sums, but=index)
+        return bytes(data)
+
+    def _count(self, start: int, stop: int, difference: int, sums: list[int], but: int = -1) -> None:
+        for index, factor in self.links(start, stop):
+            if index != but and not self.checksums[index].at <= start < self.checksums[index].stop:
+                sums[index] += difference * factor
+
+    def _replace_payload(self, data: bytearray, payload: bytes, sums: list[int]) -> None:
+        if self.layers[-1].name.startswith(NO_PAYLOAD):
+            raise TemplateError(f"A packet that ends with {self.layers[-1].name} takes no payload; patch its fields.")
+        at, grown = self.payload_at, len(payload) - len(self.payload)
+        self._count(at, len(data), -int.from_bytes(self.payload), sums)
+        data[at:] = payload
+        self._count(at, len(data), int.from_bytes(payload), sums)
+        for layer in self.layers:
+            name = LENGTHS.get(layer.name.partition(":")[0])
+            if name:
+                place = self.fields[f"{layer.name}.{name}"]
+                self._count(place.start, place.stop, place.write(data, _length(place, self.data, grown)), sums)
+        for index, checksum in enumerate(self.checksums):
+            sums[index] += grown if checksum.pseudo else 0
+
+
+def number(value: Value, place: Place) -> int:
+    """Return a value as the number of a field; TemplateError when it does not fit."""
+    given = _address(value) if isinstance(value, str) else value
+    bits = place.mask.bit_length()
+    if isinstance(given, bytes):
+        if len(given) * 8 != bits:
+            raise TemplateError(f"Given are {len(given)} bytes; expected {bits / 8:g} bytes, the width of the field.")
+        return int.from_bytes(given)
+    if not 0 <= given <= place.mask:
+        raise TemplateError(f"{given} does not fit a field of {bits} bits; expected 0 to {place.mask}.")
+    return given
+
+
+def _payload_at(layers: list[tuple[Layer, Any]], places: Mapping[str, Place], data: bytes) -> int:
+    # scapy keeps the rest of a packet as a Raw layer, or, for ICMPv6, as a field of the last header.
+    last = layers[-1][0].name
+    rest = places.get(f"{last}.load") or places.get(f"{last}.data")
+    return rest.start if rest and rest.stop == len(data) else len(data)
+
+
+def _address(text: str) -> bytes:
+    try:
+        return bytes.fromhex(text.replace(":", "")) if text.count(":") == 5 and len(text) == 17 else _ip(text)
+    except ValueError as error:
+        raise TemplateError(
+            f"{text!r} is no address; expected IPv4, IPv6 or six bytes as 02:00:00:00:00:01."
+        ) from error
+
+
+def _ip(text: str) -> bytes:
+    return ip_address(text).packed
+
+
+def _length(place: Place, data: bytes, grown: int) -> int:
+    length = place.read(data) + grown
+    if not 0 <= length <= place.mask:
+        raise TemplateError(f"The payload makes a length of {length}; expected at most {place.mask}.")
+    return length
+
+
+def _crc(data: bytearray, checksum: Checksum) -> int:
+    start = checksum.ranges[0][0]
+    cleared = data[start : checksum.at] + bytes(4) + data[checksum.stop :]
+    return int.from_bytes(crc32c(cleared).to_bytes(4, "little"))
