@@ -31,6 +31,8 @@ def load(checker: Checker, state: State, insn: Insn) -> int:
     size = _size(insn)
     value = access(checker, state, pointer, Access(insn.src, insn.off, size))
     signed = insn.opcode & MODE_MASK == Mode.MEMSX
+    if signed and pointer.kind is Kind.CTX and value.kind is not Kind.SCALAR:
+        checker.refuse(f"invalid bpf_context access off={insn.off} size={size}")
     checker.write(state, insn.dst, SCALAR if signed and value.kind is not Kind.ANY else value)
     return state.pc + 1
 

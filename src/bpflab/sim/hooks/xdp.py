@@ -39,6 +39,8 @@ PLACES: Final = {
 """Where the simulated context keeps each field of `struct xdp_md`, pointers as 64 bits."""
 CONTEXT_SIZE: Final = 40
 LOOPBACK: Final = 1
+BEHIND_A_MAP: Final = frozenset({AttachType.XDP_DEVMAP, AttachType.XDP_CPUMAP})
+"""Programs for entries of a map; a test run is EINVAL for them."""
 
 
 class XdpHook:
@@ -73,6 +75,7 @@ class XdpHook:
 
     def test_run(self, kernel: SimKernel, program: SimProgram, given: RunInput) -> RunOutput:
         """Run on a frame that holds the packet, `repeat` times over the same frame."""
+        refuse_if(program.spec.expected_attach_type in BEHIND_A_MAP)
         md = check_input(kernel, given)
         with kernel.memory.scope() as scope:
             frame = XdpFrame(scope, given.data, md["data"])
@@ -94,7 +97,7 @@ HOOK: Final = XdpHook()
 def check_input(kernel: SimKernel, given: RunInput) -> dict[str, int]:
     """Read `struct xdp_md`, and refuse what the kernel refuses."""
     live = bool(given.flags & RunFlag.XDP_LIVE_FRAMES)
-    refuse_if(given.flags & ~RunFlag.XDP_LIVE_FRAMES or (given.batch_size and not live))
+    refuse_if(given.flags & ~int(RunFlag.XDP_LIVE_FRAMES) or (given.batch_size and not live))
     refuse_if(given.batch_size > 256, Errno.E2BIG)
     raw = given.ctx or b""
     refuse_if(any(raw[MD.size :]), Errno.E2BIG)
