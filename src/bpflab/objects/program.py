@@ -10,6 +10,7 @@ from bpflab.errors import ObjectError
 from bpflab.obj.insns import patch_imm
 from bpflab.objects.target import attach_target
 from bpflab.programs.load import LoadRequest, adopt, send
+from bpflab.programs.verifier import VerifierError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -32,9 +33,18 @@ def load_program_spec(
     for relocation in spec.relocations:
         patch_imm(insns, relocation.insn, maps[relocation.symbol].fileno(), lab.backend.byteorder)
     request = LoadRequest(spec.type, bytes(insns), spec.name, spec.license, load_options(lab, spec, btf))
-    program = adopt(lab, request, send(lab.call, request))
+    program = adopt(lab, request, _sent(lab, request, spec))
     program.spec = spec
     return program
+
+
+def _sent(lab: Lab, request: LoadRequest, spec: ProgramSpec) -> int:
+    try:
+        return send(lab.call, request)
+    except VerifierError as error:
+        for each in spec.poisoned:
+            error.add_note(f"Instruction {each.insn} was made invalid when the program was fitted: {each.reason}")
+        raise
 
 
 def load_options(lab: Lab, spec: ProgramSpec, btf: Descriptor | None) -> dict[str, AttrValue]:

@@ -31,11 +31,11 @@ def attach_target(backend: Backend, spec: ProgramSpec) -> dict[str, AttrValue]:
 
 
 def _kernel_btf_id(backend: Backend, spec: ProgramSpec, target: str) -> int:
-    from bpflab.obj.btf import Btf
+    from bpflab.objects.fit import kernel_types
 
     raw = backend.kernel_btf()
     if raw is None:
         raise NotSupportedError(f"Program {spec.name!r} attaches by BTF, and this kernel ({backend.name}) has none.")
     prefix = "bpf_lsm_" if spec.type is ProgType.LSM else PREFIXES.get(spec.attach_type or AttachType(0), "")
     kind = BtfKind.TYPEDEF if spec.attach_type is AttachType.TRACE_RAW_TP else BtfKind.FUNC
-    return Btf(raw).require(prefix + target, kind)
+    return kernel_types(raw).require(prefix + target, kind)
