@@ -37,6 +37,4 @@ def near_names(given: str, known: Iterable[str]) -> str:
     near = [folded[name] for name in get_close_matches(given.lower(), folded, n=3)]
     if near:
         return f"; did you mean {' or '.join(near)}?"
-    return (
-        f"; there is {', '.join(names)}." if 0 < len(names) <= 12 else "." if names else "; there are none."
-    )
+    return f"; there is {', '.join(names)}." if 0 < len(names) <= 12 else "." if names else "; there are none."
