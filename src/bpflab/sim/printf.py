@@ -23,7 +23,8 @@ _ALONE: Final = frozenset({"p", "s", "pks", "pus"})
 """These end at white space, punctuation or the end of the text."""
 _STRINGS: Final = frozenset({"s", "pks", "pus"})
 _SYMBOLS: Final = frozenset({"ps", "pS", "pB"})
-_COMPUTED: Final = ("pB", "pi", "pI")
+_COMPUTED: Final = ("pB", "pi", "pI", "pk", "pu")
+"""These are formatted beforehand, without their width, and left out where the buffer is full."""
 _BREAKS: Final = frozenset(b"\t\n\v\f\r !\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~" + bytes(range(0xA0, 0xC0)) + b"\xd7\xf7\0")
 """What isspace() and ispunct() of the kernel take (lib/ctype.c)."""
 WORD: Final = (1 << 64) - 1
@@ -78,9 +79,10 @@ def format_text(memory: Memory, text: bytes, values: Sequence[int], room: int) -
         if kind in _STRINGS:
             string = _string(memory, value, strings)
             strings -= len(string) + 1
-            parts += _padded(string, part)
-        elif not kind.startswith(_COMPUTED) or len(parts) < room:
-            parts += _value(memory, part, kind, value)
+            made = _padded(string, part) if kind == "s" else string
+        else:
+            made = _value(memory, part, kind, value)
+        parts += b"" if kind.startswith(_COMPUTED) and len(parts) >= room else made
     return bytes(parts)
 
 

@@ -122,7 +122,7 @@ CONVERSIONS = st.one_of(
         lambda flags, width, kind: b"%" + flags + width + kind,
         st.text("0+- ", max_size=3).map(str.encode),
         st.sampled_from([b"", b"", b"1", b"5", b"20", b"1000"]),
-        st.sampled_from([b"d", b"i", b"u", b"x", b"X", b"ld", b"lld", b"lu", b"llx", b"lX", b"c", b"s", b"pks"]),
+        st.sampled_from([b"d", b"i", b"u", b"x", b"X", b"ld", b"lld", b"lu", b"llx", b"lX", b"c", b"s"]),
     ),
     st.sampled_from([b"%", b"%%", b"%q", b"%hd", b"%lc", b"%zd", b"%5%", b"%.3s", b"%pi5", b"%pf", b"%1"]),
 )
