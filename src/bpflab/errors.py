@@ -219,6 +219,10 @@ class AttachError(BpfError):
     """A program could not be attached to a hook."""
 
 
+class RunnerError(BpfError):
+    """A Python of another architecture could not be had or started; says what failed and what to do."""
+
+
 @dataclass(frozen=True, slots=True)
 class RetryPolicy:
     """How often a transient error is tried again, and how long to wait before it.

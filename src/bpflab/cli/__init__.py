@@ -16,10 +16,12 @@ if TYPE_CHECKING:
 
 COMMANDS: Final[Mapping[str, str]] = MappingProxyType(
     {
+        "cache": "List and clear what `bpflab python` keeps on disk.",
         "compile": "Compile a C source to an object that can be shipped.",
         "demo": "Test the bundled firewall example, and tell what happens to each packet.",
         "disasm": "Show the instructions of an object's programs.",
         "doctor": "Say what works on this machine.",
+        "python": "Run Python on another architecture.",
         "run": "Run a program of an object on packets.",
     }
 )

@@ -1,0 +1,58 @@
+"""The command and environment that start a guest Python."""
+
+from __future__ import annotations
+
+import os
+import sys
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from bpflab.abi.architectures import current
+from bpflab.runner.packages import guest_packages, own_packages
+from bpflab.runner.progress import silent
+from bpflab.runner.qemu import emulator
+from bpflab.runner.sysroot import sysroot
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from bpflab.runner.cache import Cache
+    from bpflab.runner.guests import Guest
+    from bpflab.runner.progress import Progress
+
+_OF_THE_HOST: Final = ("LD_PRELOAD", "LD_LIBRARY_PATH", "PYTHONHOME", "VIRTUAL_ENV", "PYTHONEXECUTABLE")
+"""Variables that name files of the host's architecture or Python."""
+
+
+@dataclass(frozen=True, slots=True)
+class Launch:
+    """A program that behaves like `python`: put Python's arguments after `command`."""
+
+    command: tuple[str, ...]
+    environment: Mapping[str, str]
+
+    def become(self, arguments: Sequence[str]) -> None:
+        """Replace this process by the guest, so that signals, standard streams and exit code are its own."""
+        os.execve(self.command[0], [*self.command, *arguments], dict(self.environment))
+
+
+def prepare(cache: Cache, guest: Guest, requirements: Sequence[str] = (), progress: Progress = silent) -> Launch:
+    """Have everything ready for a guest; on the host's own architecture that is this very Python.
+
+    `requirements` are packages that the guest has besides bpflab's own needs. They need wheels for it.
+    """
+    if guest.name == current().name:
+        return Launch((sys.executable,), dict(os.environ))
+    qemu = emulator(cache, guest, progress)
+    system = sysroot(cache, guest, progress)
+    packages = guest_packages(cache, guest, system.facts, requirements, progress)
+    paths = [str(packages.tree), str(own_packages(cache).tree)]
+    command = (str(qemu), "-L", str(system.tree), str(system.tree / system.facts["python"]))
+    return Launch(command, guest_environment(os.environ, paths))
+
+
+def guest_environment(host: Mapping[str, str], paths: Sequence[str]) -> dict[str, str]:
+    """Give a guest the host's environment, without what names the host's files, and its packages before PYTHONPATH."""
+    kept = {name: value for name, value in host.items() if name not in _OF_THE_HOST}
+    own = [path for path in host.get("PYTHONPATH", "").split(os.pathsep) if path]
+    return {**kept, "PYTHONPATH": os.pathsep.join([*paths, *own]), "PYTHONNOUSERSITE": "1"}
