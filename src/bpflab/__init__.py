@@ -58,7 +58,8 @@ _HOME_OF: Final = {name: home for home, names in _HOMES.items() for name in name
 def __getattr__(name: str) -> object:
     if name not in _HOME_OF:
         raise AttributeError(f"module 'bpflab' has no attribute {name!r}")
-    value = globals()[name] = getattr(import_module(f"bpflab.{_HOME_OF[name]}"), name)
+    # Not kept: pytester forgets modules that an inner run imported, and a kept enum would differ from the next one.
+    value: object = getattr(import_module(f"bpflab.{_HOME_OF[name]}"), name)
     return value
 
 
