@@ -6,6 +6,7 @@ from typing import Any, Final, TypeVar
 
 from bpflab.abi.commands import Command
 from bpflab.abi.errno import Errno
+from bpflab.maps.codecs.base import UNFIT
 from bpflab.maps.elements import ENOENT, ElementMap, LookupMap
 
 K = TypeVar("K")
@@ -23,7 +24,14 @@ class DeleteMap(ElementMap[K, V]):
 
     def delete(self, key: K) -> bool:
         """Delete an element; False when the map has no such key."""
-        slot = self._keyed(key)
+        try:
+            slot = self._pop()
+        except IndexError:
+            slot = self._new_slot()
+        try:
+            slot.key[0] = key
+        except UNFIT as reason:
+            raise self._unfit("key", self.shape.key, key, reason) from None
         errno = self._settle(slot.delete) if slot.delete() < 0 else 0
         self._give(slot)
         if errno and errno != ENOENT:

@@ -57,7 +57,7 @@ class ElementMap(MapHandle[K, V]):
         return ElementSlot(self.lab.backend, self.fileno(), key, shape.value, quick=shape.type in PLAIN)
 
     def _keyed(self, key: K) -> ElementSlot:
-        """Take a slot and write the key into it. `m[k]` and `m[k] = v` do the same in place, to save the call."""
+        """Take a slot and write the key into it. The cheap paths do the same in place: a call costs."""
         try:
             slot = self._pop()
         except IndexError:
@@ -100,7 +100,14 @@ class LookupMap(ElementMap[K, V]):
 
     def lookup(self, key: K, *, flags: int = 0) -> V | None:
         """Return the key's value, or None when the map has no such key; `flags` may be LOCK."""
-        slot = self._keyed(key)
+        try:
+            slot = self._pop()
+        except IndexError:
+            slot = self._new_slot()
+        try:
+            slot.key[0] = key
+        except UNFIT as reason:
+            raise self._unfit("key", self.shape.key, key, reason) from None
         if flags:
             slot.attr["flags"] = flags
         errno = 0 if slot.lookup() >= 0 else self._settle(slot.lookup)
