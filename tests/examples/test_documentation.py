@@ -34,12 +34,36 @@ def test_the_first_test_of_the_readme_works_as_written(pytester: pytest.Pytester
     pytester.runpytest_inprocess("--import-mode=importlib").assert_outcomes(passed=1)
 
 
-@pytest.mark.parametrize("page", [path.relative_to(CHECKOUT).as_posix() for path in CHECKOUT.glob("docs/*.md")])
-def test_links_of_the_documentation_lead_somewhere(page: str) -> None:
-    targets = re.findall(r"\]\((?!https?:)([^)#]+)", (CHECKOUT / page).read_text("utf-8"))
-    assert [target for target in targets if not (CHECKOUT / page).parent.joinpath(target).exists()] == []
+PAGES = sorted(
+    path.relative_to(CHECKOUT).as_posix()
+    for place in (".", "docs", "docs/adr", "examples/xdp_firewall")
+    for path in CHECKOUT.joinpath(place).glob("*.md")
+)
 
 
-def test_links_of_the_readme_lead_somewhere() -> None:
-    targets = re.findall(r"\]\((?!https?:)([^)#]+)", (CHECKOUT / "README.md").read_text("utf-8"))
-    assert [target for target in targets if not CHECKOUT.joinpath(target).exists()] == []
+def links(page: str) -> list[tuple[str, str]]:
+    """Return the relative links of a page: the path, and the anchor behind it."""
+    text = re.sub(r"```.*?```", "", (CHECKOUT / page).read_text("utf-8"), flags=re.DOTALL)
+    return [(path, anchor) for path, anchor in re.findall(r"\]\((?!\w+:)([^)#\s]*)#?([^)\s]*)\)", text)]
+
+
+def anchors(page: Path) -> set[str]:
+    """Return what a link can lead to on a page: its headings, as sites for Markdown name them, and its ids."""
+    text = page.read_text("utf-8")
+    headings = re.findall(r"^#+ (.*)$", text, re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", each.lower()).replace(" ", "-") for each in headings} | set(
+        re.findall(r'id="(.+?)"', text)
+    )
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_relative_links_lead_to_a_file_and_a_heading_that_are_there(page: str) -> None:
+    here = CHECKOUT / page
+    targets = {(path, anchor): here.parent / path if path else here for path, anchor in links(page)}
+    assert [link for link, target in targets.items() if not target.exists()] == []
+    assert [link for link, target in targets.items() if link[1] and link[1] not in anchors(target)] == []
+
+
+def test_every_page_of_the_documentation_is_on_its_index() -> None:
+    listed = {path for path, _ in links("docs/index.md")} | {"index.md"}
+    assert {path.name for path in CHECKOUT.glob("docs/*.md")} - listed == set()
