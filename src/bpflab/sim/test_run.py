@@ -100,5 +100,6 @@ def invoke(env: Environment, scope: Scope, packet_load: PacketLoad | None = None
     except Fault as fault:
         raise fault_error(fault, env.running) from None
     finally:
-        program.run_count += 1
+        if kernel.counting:
+            program.run_count += 1
         kernel.last_run_steps = run.steps
