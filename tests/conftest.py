@@ -1,7 +1,8 @@
 """What all tests share; the fixtures `bpf` and `bpf_backend` come from the plugin.
 
-`HYPOTHESIS_PROFILE=long` draws twenty times as many examples where a test does not say how many it needs. No profile
-knows a deadline: machines that are busy are no reason to fail.
+Drawn examples are the same in every run, so that a run fails for what changed and for nothing else.
+`HYPOTHESIS_PROFILE=random` draws others each time, `HYPOTHESIS_PROFILE=long` twenty times as many where a test does not say
+how many it needs. No profile knows a deadline: machines that are busy are no reason to fail.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from hypothesis import settings
 
 pytest_plugins = ["pytester"]
 
-settings.register_profile("ci", deadline=None)
-settings.register_profile("long", deadline=None, max_examples=2000)
-settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE") or "ci")
+settings.register_profile("same", deadline=None, derandomize=True)
+settings.register_profile("random", deadline=None, derandomize=False)
+settings.register_profile("long", deadline=None, derandomize=False, max_examples=2000)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE") or "same")
