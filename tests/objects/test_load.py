@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from bpflab import XDP, Lab
+from bpflab.abi.prog_types import ProgType
 from bpflab.errors import ArgumentError, NoSuchNameError, NotPermittedError, ObjectError
 from bpflab.obj import compile_c, read_object
 from bpflab.obj.spec import ObjectSpec
@@ -106,6 +108,12 @@ def test_names_that_are_not_there_are_answered_with_near_ones(
 ) -> None:
     with pytest.raises(NoSuchNameError, match=said):
         bpf.load(spec, **arguments)  # type: ignore[arg-type]  # wrong on purpose
+
+
+def test_a_program_in_an_unknown_section_is_refused_with_near_names(bpf: Lab, spec: ObjectSpec) -> None:
+    stray = replace(spec.programs["counts"], section="xpd", type=ProgType.UNSPEC)
+    with pytest.raises(ObjectError, match=r"'counts' cannot be loaded.*'xpd'.*Similar names: xdp"):
+        bpf.load(replace(spec, programs={**spec.programs, "counts": stray}))
 
 
 @pytest.mark.parametrize("value", [1 << 32, b"12345"])

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from bpflab.abi.flags import ProgFlag
 from bpflab.abi.prog_types import ProgType
+from bpflab.abi.sections import why_unknown
 from bpflab.errors import ObjectError
 from bpflab.obj.insns import patch_imm
 from bpflab.objects.target import attach_target
@@ -28,7 +29,7 @@ def load_program_spec(
 ) -> Program:
     """Load one program of an object, its maps being live; VerifierError with the kernel's log when it is refused."""
     if spec.type is ProgType.UNSPEC:
-        raise ObjectError(f"Program {spec.name!r} is in section {spec.section!r}, which names no known program type.")
+        raise ObjectError(f"Program {spec.name!r} cannot be loaded. {why_unknown(spec.section)}")
     insns = bytearray(spec.insns)
     for relocation in spec.relocations:
         patch_imm(insns, relocation.insn, maps[relocation.symbol].fileno(), lab.backend.byteorder)
