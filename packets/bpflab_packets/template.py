@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -10,7 +10,7 @@ from bpflab_packets.checksum import Checksum, Kind, crc32c, updated
 from bpflab_packets.layout import LENGTHS, NO_PAYLOAD, Layer, Place, checksums_of, fields_of, layers_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Collection, Mapping, Sequence
 
 Value: TypeAlias = int | bytes | str
 """What a field is set to: a number, its bytes, or an address as text (IPv4, IPv6, `02:00:00:00:00:01`)."""
@@ -27,7 +27,8 @@ class Template:
     """A packet and where everything in it lies. It never changes; `patch` returns new bytes.
 
     `data` is the packet itself, `layers` its headers from the outermost on, `fields` every field as `IP.ttl`, the
-    second header of a kind as `IP:2.ttl`; `payload_at` is the offset of what follows the last header.
+    second header of a kind as `IP:2.ttl`; `payload_at` is the offset of what follows the last header; `covering` says
+    which checksums count the field of each checksum.
     """
 
     data: bytes
@@ -35,6 +36,7 @@ class Template:
     fields: Mapping[str, Place] = field(repr=False)
     checksums: tuple[Checksum, ...] = field(repr=False)
     payload_at: int
+    covering: tuple[Links, ...] = field(repr=False, default=())
 
     @classmethod
     def of(cls, packet: Any) -> Template:  # noqa: ANN401 - scapy has no types
@@ -44,7 +46,9 @@ class Template:
             f"{layer.name}.{name}": place for layer, found in layers for name, place in fields_of(layer, found, data)
         }
         sums = checksums_of(layers, places, data)
-        return cls(data, tuple(layer for layer, _ in layers), places, tuple(sums), _payload_at(layers, places, data))
+        covering = tuple(_links(sums, checksum.at, checksum.stop) for checksum in sums)
+        at = _payload_at(layers, places, data)
+        return cls(data, tuple(layer for layer, _ in layers), places, tuple(sums), at, covering)
 
     def __bytes__(self) -> bytes:
         return self.data
@@ -81,46 +85,66 @@ class Template:
         fixed = set[int]()
         for place, value in wanted.items():
             fixed.add(place.start)
-            self._count(place.start, place.stop, place.write(data, number(value, place)), sums)
+            self._count(place, place.write(data, number(value, place)), sums)
         return self.settle(data, sums, fixed)
+
+    def fixed(
+        self, changes: Mapping[str, Value] | None = None, /, *, payload: bytes | None = None, **fields: Value
+    ) -> Template:
+        """Return a template of the patched packet; arguments and errors as of `patch`."""
+        return self.over(self.patch(changes, payload=payload, **fields))
+
+    def over(self, data: bytes) -> Template:
+        """Return the same layout over other bytes, which must have the same headers; the payload may differ in size."""
+        grown = len(data) - len(self.data)
+        layers = tuple(
+            replace(layer, stop=layer.stop + grown) if layer.stop == len(self.data) else layer for layer in self.layers
+        )
+        # A last field that holds the payload as bytes ends elsewhere now; it is reached as the payload.
+        fields = {name: place for name, place in self.fields.items() if place.stop <= self.payload_at}
+        return replace(
+            self, data=data, layers=layers if grown else self.layers, fields=fields if grown else self.fields
+        )
 
     def links(self, start: int, stop: int) -> Links:
         """Return which checksums count the bytes start to stop, and with which factor."""
-        factors = ((index, checksum.factor(start, stop)) for index, checksum in enumerate(self.checksums))
-        return tuple((index, factor) for index, factor in factors if factor)
+        return _links(self.checksums, start, stop)
 
-    def settle(self, data: bytearray, sums: list[int], fixed: Iterable[int] = ()) -> bytes:
+    def settle(self, data: bytearray, sums: list[int], fixed: Collection[int] = ()) -> bytes:
         """Bring the checksums of patched data up to date: innermost first, as outer ones may cover inner ones.
 
         `sums` holds by how much the sum of each checksum changed; the fields at the offsets `fixed` stay.
         """
         for index, checksum in enumerate(self.checksums):
-            at, stop = checksum.at, checksum.stop
-            if at in fixed or not (sums[index] or checksum.kind is Kind.CRC32C):
+            at, stop, kind = checksum.at, checksum.stop, checksum.kind
+            if at in fixed or not (sums[index] or kind is Kind.CRC32C):
                 continue
             old = int.from_bytes(data[at:stop])
-            new = _crc(data, checksum) if checksum.kind is Kind.CRC32C else updated(old, sums[index], checksum.kind)
+            new = _crc(data, checksum) if kind is Kind.CRC32C else updated(old, sums[index], kind)
             data[at:stop] = new.to_bytes(stop - at)
-            self._count(at, stop, new - old, sums, but=index)
+            for outer, factor in self.covering[index]:
+                sums[outer] += (new - old) * factor
         return bytes(data)
 
-    def _count(self, start: int, stop: int, difference: int, sums: list[int], but: int = -1) -> None:
-        for index, factor in self.links(start, stop):
-            if index != but and not self.checksums[index].at <= start < self.checksums[index].stop:
-                sums[index] += difference * factor
-
-    def _replace_payload(self, data: bytearray, payload: bytes, sums: list[int]) -> None:
+    def lengths(self) -> tuple[Place, ...]:
+        """Return the length fields that count the payload; TemplateError when no payload can follow the last header."""
         if self.layers[-1].name.startswith(NO_PAYLOAD):
             raise TemplateError(f"A packet that ends with {self.layers[-1].name} takes no payload; patch its fields.")
+        kinds = ((layer.name, LENGTHS.get(layer.name.partition(":")[0])) for layer in self.layers)
+        return tuple(self.fields[f"{name}.{kind}"] for name, kind in kinds if kind)
+
+    def _count(self, place: Place, difference: int, sums: list[int]) -> None:
+        for index, factor in self.links(place.start, place.stop):
+            sums[index] += difference * factor
+
+    def _replace_payload(self, data: bytearray, payload: bytes, sums: list[int]) -> None:
         at, grown = self.payload_at, len(payload) - len(self.payload)
-        self._count(at, len(data), -int.from_bytes(self.payload), sums)
+        for content, sign in ((self.payload, -1), (payload, 1)):
+            for index, factor in self.links(at, at + len(content)):
+                sums[index] += sign * factor * int.from_bytes(content)
         data[at:] = payload
-        self._count(at, len(data), int.from_bytes(payload), sums)
-        for layer in self.layers:
-            name = LENGTHS.get(layer.name.partition(":")[0])
-            if name:
-                place = self.fields[f"{layer.name}.{name}"]
-                self._count(place.start, place.stop, place.write(data, _length(place, self.data, grown)), sums)
+        for place in self.lengths():
+            self._count(place, place.write(data, grown_length(place, self.data, grown)), sums)
         for index, checksum in enumerate(self.checksums):
             sums[index] += grown if checksum.pseudo else 0
 
@@ -136,6 +160,15 @@ def number(value: Value, place: Place) -> int:
     if not 0 <= given <= place.mask:
         raise TemplateError(f"{given} does not fit a field of {bits} bits; expected 0 to {place.mask}.")
     return given
+
+
+def _links(checksums: Sequence[Checksum], start: int, stop: int) -> Links:
+    # A checksum's own field counts as zero in its sum.
+    factors = (
+        (index, 0 if checksum.at <= start < checksum.stop else checksum.factor(start, stop))
+        for index, checksum in enumerate(checksums)
+    )
+    return tuple((index, factor) for index, factor in factors if factor)
 
 
 def _payload_at(layers: list[tuple[Layer, Any]], places: Mapping[str, Place], data: bytes) -> int:
@@ -158,7 +191,8 @@ def _ip(text: str) -> bytes:
     return ip_address(text).packed
 
 
-def _length(place: Place, data: bytes, grown: int) -> int:
+def grown_length(place: Place, data: bytes, grown: int) -> int:
+    """Return what a length field says after the payload has grown; TemplateError when it cannot say that."""
     length = place.read(data) + grown
     if not 0 <= length <= place.mask:
         raise TemplateError(f"The payload makes a length of {length}; expected at most {place.mask}.")

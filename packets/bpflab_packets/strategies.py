@@ -1,0 +1,176 @@
+"""hypothesis strategies: packets of every family, malformed ones, flows. They shrink to the templates of `builders`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, TypeAlias
+
+from hypothesis import strategies as st
+
+from bpflab_packets import builders, flows, malformed
+from bpflab_packets.template import Template, TemplateError, Value
+from bpflab_packets.variation import Variation
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from hypothesis.internal.conjecture.data import ConjectureData
+    from hypothesis.strategies import DrawFn
+
+Wanted: TypeAlias = "Mapping[str, Value | st.SearchStrategy[int] | st.SearchStrategy[bytes] | st.SearchStrategy[str]]"
+"""Fields of a packet, each with its value or with a strategy for it."""
+FREE: Final = {
+    "Ether": ("src", "dst"),
+    "Dot1Q": ("vlan", "prio"),
+    "Dot1AD": ("vlan", "prio"),
+    "ARP": ("op", "hwsrc", "psrc", "hwdst", "pdst"),
+    "IP": ("src", "dst", "id", "ttl", "tos"),
+    "IPv6": ("src", "dst", "hlim", "fl", "tc"),
+    "IPv6ExtHdrFragment": ("id",),
+    "TCP": ("sport", "dport", "seq", "ack", "window", "flags"),
+    "UDP": ("sport", "dport"),
+    "ICMP": ("id", "seq"),
+    "ICMPv6EchoRequest": ("id", "seq"),
+    "SCTP": ("sport", "dport", "tag"),
+    "SCTPChunkData": ("tsn", "stream_id", "data"),
+    "GRE": ("key",),
+    "VXLAN": ("vni",),
+    "GENEVE": ("vni",),
+    "MPLS": ("label", "cos", "ttl"),
+}
+"""The fields of each layer that vary unless said otherwise: those that change neither the layers nor the lengths."""
+BOUND: Final = {"VXLAN", "GENEVE"}
+"""Layers that are known by the destination port of the UDP before them, which therefore stays."""
+PAYLOAD: Final = 32
+SMALL: Final = 40
+"""The most bytes of a payload in packets, and in the messages of flows, unless said otherwise."""
+
+
+class PacketStrategy(st.SearchStrategy[bytes]):
+    """Draws one packet: a single native draw of bytes, put into the template. Cheaper than `binary().map()`."""
+
+    def __init__(self, variation: Variation, payload: int) -> None:
+        super().__init__()
+        self._variation = variation
+        self._bytes = st.binary(min_size=variation.size, max_size=variation.size + payload)
+
+    def __repr__(self) -> str:
+        return f"packets({' / '.join(layer.name for layer in self._variation.template.layers)})"
+
+    def do_draw(self, data: ConjectureData) -> bytes:
+        """Draw the packet."""
+        return self._variation.apply(data.draw(self._bytes))
+
+
+def packets(
+    kind: str | Template,
+    fields: Wanted | None = None,
+    /,
+    *,
+    vary: tuple[str, ...] | None = None,
+    payload: int = PAYLOAD,
+) -> st.SearchStrategy[bytes]:
+    """Draw packets of a family (a key of `builders.FAMILIES`) or of a template, as bytes with right checksums.
+
+    `fields` sets fields to values, or draws them from strategies; `vary` names the fields that vary beside them, by
+    default those of `FREE`; `payload` is the most bytes of payload, where 0 leaves that of the template. Everything
+    shrinks to the template. TemplateError for a family or field that is not there.
+    """
+    template, wanted = template_of(kind), dict(fields or {})
+    drawn = {name: value for name, value in wanted.items() if isinstance(value, st.SearchStrategy)}
+    values = {name: value for name, value in wanted.items() if not isinstance(value, st.SearchStrategy)}
+    fixed = template.fixed(values)
+    set_places = [template.place(name) for name in wanted]
+    names = [
+        name for name in (free_fields(template) if vary is None else vary) if template.place(name) not in set_places
+    ]
+    room = payload if takes_payload(template) else 0
+    base = PacketStrategy(Variation.of(fixed, names, payload=room > 0), room)
+    if not drawn:
+        return base
+    return st.builds(lambda data, changes: fixed.over(data).patch(changes), base, st.fixed_dictionaries(drawn))
+
+
+def template_of(kind: str | Template) -> Template:
+    """Return the template of a family; TemplateError when there is no such family."""
+    if isinstance(kind, Template):
+        return kind
+    if kind not in builders.FAMILIES:
+        raise TemplateError(f"{kind!r} is no family of packets; expected one of: {', '.join(builders.FAMILIES)}.")
+    return builders.FAMILIES[kind]()
+
+
+def free_fields(template: Template) -> list[str]:
+    """Return the fields of a template that vary unless said otherwise."""
+    found = list[str]()
+    for layer, after in zip(template.layers, (*template.layers[1:], None), strict=True):
+        names = FREE.get(layer.name.partition(":")[0], ())
+        bound = after is not None and after.name.partition(":")[0] in BOUND
+        found += [f"{layer.name}.{name}" for name in names if not (bound and name == "dport")]
+    return [name for name in found if name in template.fields]
+
+
+def takes_payload(template: Template) -> bool:
+    """Say whether bytes can follow the last header."""
+    try:
+        template.lengths()
+    except TemplateError:
+        return False
+    return True
+
+
+def any_packets() -> st.SearchStrategy[bytes]:
+    """Draw a packet of any family; shrinks to plain Ethernet."""
+    return st.sampled_from(sorted(builders.FAMILIES, key=_simplest)).flatmap(packets)
+
+
+def _simplest(family: str) -> int:
+    return len(builders.FAMILIES[family]().layers)
+
+
+@st.composite
+def malformed_packets(draw: DrawFn, kind: str | Template, *kinds: str) -> malformed.Malformed:
+    """Draw a packet that is wrong in one way of the given kinds (keys of `malformed.KINDS`), or of any kind.
+
+    All but that one fault is as in `packets`. The family must have such a fault: a frame of plain Ethernet has no
+    checksum to be wrong.
+    """
+    template = template_of(kind)
+    varied = template.over(draw(packets(template)))
+    return draw(st.sampled_from(malformed.spoil(varied, *kinds)))
+
+
+@st.composite
+def overlapping_fragments(draw: DrawFn) -> tuple[bytes, bytes]:
+    """Draw two IPv4 fragments of one datagram that overlap."""
+    template = builders.ipv4_fragment()
+    varied = template.over(draw(packets(template, payload=0)))
+    first = draw(st.integers(1, 100))
+    return malformed.overlapping_fragments(varied, first, draw(st.integers(1, first)))
+
+
+def peers(version: int = 4) -> st.SearchStrategy[flows.Peer]:
+    """Draw an end of a flow; addresses are any that the IP version has."""
+    size = 16 if version == 6 else 4
+    address = st.binary(min_size=size, max_size=size)
+    return st.builds(flows.Peer, address, st.integers(1, 0xFFFF), st.integers(0, flows.SEQUENCE - 1))
+
+
+def messages(size: int = SMALL) -> st.SearchStrategy[list[flows.Message]]:
+    """Draw what the ends of a flow say to each other, each message of at most `size` bytes."""
+    return st.lists(st.builds(flows.Message, st.booleans(), st.binary(min_size=1, max_size=size)), max_size=6)
+
+
+@st.composite
+def tcp_sessions(draw: DrawFn, version: int = 4, size: int = SMALL) -> list[flows.Segment]:
+    """Draw a session from handshake to teardown, by FIN or RST."""
+    template = builders.tcp6() if version == 6 else builders.tcp()
+    client, server, said = draw(peers(version)), draw(peers(version)), draw(messages(size))
+    return list(flows.tcp_session(client, server, said, reset=draw(st.booleans()), template=template))
+
+
+@st.composite
+def udp_flows(draw: DrawFn, version: int = 4, size: int = SMALL) -> list[flows.Segment]:
+    """Draw the datagrams of one flow, in both directions."""
+    template = builders.udp6() if version == 6 else builders.udp()
+    client, server = draw(peers(version)), draw(peers(version))
+    return list(flows.udp_flow(client, server, draw(messages(size)), template=template))
