@@ -42,7 +42,7 @@ def tools(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Give the directory that is the whole PATH: what a shell needs, and calls of `tool` to come."""
     made = tmp_path / "bin"
     made.mkdir()
-    for name in ("sh", "env", "mkdir", "ln", "cat", "dirname", "sleep"):
+    for name in ("sh", "mkdir", "ln", "cat", "dirname", "sleep"):
         (made / name).symlink_to(shutil.which(name) or name)
     monkeypatch.setenv("PATH", str(made))
     return made

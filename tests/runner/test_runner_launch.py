@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -15,6 +16,7 @@ from bpflab.runner.cache import Cache
 from bpflab.runner.guests import GUESTS, guest_of
 from bpflab.runner.launch import Launch, guest_environment, prepare
 from bpflab.runner.packages import wheel_tags
+from bpflab.runner.sources import guest_sources
 
 Calls = Callable[[str], list[str]]
 
@@ -91,7 +93,24 @@ def test_apt_is_given_the_hosts_ways_to_the_network_and_not_its_hooks(
     assert 'Acquire::http::Proxy "http://proxy.example:3128";' in configuration
     assert 'APT::Architecture "s390x";' in configuration
     assert "Invoke" not in configuration
-    assert "sourceparts" not in configuration
+
+
+@pytest.mark.parametrize(
+    ("name", "codename", "suites"),
+    [
+        ("s390x", "bookworm", "bookworm bookworm-updates"),
+        ("riscv64", "bookworm", "trixie trixie-updates"),
+        ("riscv64", "trixie", "bookworm bookworm-updates"),
+        ("riscv64", "", "bookworm bookworm-updates"),
+    ],
+)
+def test_a_later_release_is_taken_only_where_the_hosts_lacks_the_architecture(
+    name: str, codename: str, suites: str
+) -> None:
+    host = "URIs: http://mirror.example/debian\nSuites:\n{}\n"
+    sources = json.dumps({"debian.sources": host.format("bookworm bookworm-updates")})
+    taken = json.loads(guest_sources(GUESTS[name], sources, codename))
+    assert taken == {"debian.sources": host.format(suites)}
 
 
 @pytest.mark.usefixtures("mirror")

@@ -15,12 +15,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Guest:
-    """An architecture by its names: `debian` in packages, `qemu` after `qemu-`, `wheel` in the tags of wheels."""
+    """An architecture by its names: `debian` in packages, `qemu` after `qemu-`, `wheel` in the tags of wheels.
+
+    `release` is the first Debian release that has it, if older ones do not.
+    """
 
     name: str
     debian: str
     qemu: str
     wheel: str
+    release: str = ""
 
 
 GUESTS: Final[Mapping[str, Guest]] = MappingProxyType(
@@ -30,7 +34,7 @@ GUESTS: Final[Mapping[str, Guest]] = MappingProxyType(
             Guest("x86_64", "amd64", "x86_64", "x86_64"),
             Guest("arm64", "arm64", "aarch64", "aarch64"),
             Guest("s390x", "s390x", "s390x", "s390x"),
-            Guest("riscv64", "riscv64", "riscv64", "riscv64"),
+            Guest("riscv64", "riscv64", "riscv64", "riscv64", release="trixie"),
             Guest("ppc64le", "ppc64el", "ppc64le", "ppc64le"),
             Guest("armhf", "armhf", "arm", "armv7l"),
         )

@@ -10,6 +10,7 @@ from bpflab.errors import RunnerError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
+    from pathlib import Path
 
 _LINES_SHOWN: Final = 8
 
@@ -19,6 +20,7 @@ def run(
     *,
     failing: str,
     environment: Mapping[str, str] | None = None,
+    directory: Path | None = None,
     on_line: Callable[[str], None] | None = None,
 ) -> list[str]:
     """Run a command and give its lines, standard error among them; `on_line` has each at once.
@@ -34,6 +36,7 @@ def run(
             stderr=subprocess.STDOUT,
             text=True,
             errors="replace",
+            cwd=directory,
             env={**os.environ, "LC_ALL": "C", **(environment or {})},
         )
     except OSError as problem:

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Final
 
 from bpflab.abi.architectures import current
 from bpflab.errors import RunnerError
-from bpflab.runner.apt import Apt, host_sources, unpack
+from bpflab.runner.apt import Apt, unpack
 from bpflab.runner.guests import GUESTS
 from bpflab.runner.progress import silent
+from bpflab.runner.sources import host_sources
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -32,11 +33,12 @@ def emulator(cache: Cache, guest: Guest, progress: Progress = silent) -> Path:
 
 def _fetched(cache: Cache, guest: Guest, progress: Progress) -> Path:
     host = GUESTS[current().name]
+    sources = host_sources()
 
     def build(tree: Path) -> Mapping[str, str]:
         for package in PACKAGES:
             with tempfile.TemporaryDirectory(dir=tree.parent) as work:
-                for file in Apt(host.debian, Path(work), progress).fetch([package], with_dependencies=False):
+                for file in Apt(host.debian, Path(work), sources, progress).fetch([package], with_dependencies=False):
                     unpack(file, tree)
             if found := sorted(tree.glob(f"usr/bin/qemu-{guest.qemu}*")):
                 _keep_only(tree, found[0])
@@ -44,7 +46,7 @@ def _fetched(cache: Cache, guest: Guest, progress: Progress) -> Path:
         raise RunnerError(f"No package of {' or '.join(PACKAGES)} holds qemu-{guest.qemu}.")
 
     try:
-        entry = cache.obtain("qemu", guest.name, (host.debian, guest.qemu, host_sources()), build, progress)
+        entry = cache.obtain("qemu", guest.name, (host.debian, guest.qemu, sources), build, progress)
     except RunnerError as error:
         raise RunnerError(
             f"qemu-{guest.qemu} is not installed, and fetching it failed. Install qemu-user. {error}"

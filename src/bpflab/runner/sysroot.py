@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from bpflab.errors import RunnerError
-from bpflab.runner.apt import Apt, host_sources, unpack
+from bpflab.runner.apt import Apt, unpack
 from bpflab.runner.bytecode import compile_tree
 from bpflab.runner.progress import silent
 from bpflab.runner.repair import repair, trim
+from bpflab.runner.sources import guest_sources, host_codename, host_sources
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -22,16 +23,17 @@ if TYPE_CHECKING:
 
 PACKAGES: Final = ("python3", "libstdc++6")
 """What is asked for: a Python, and the C++ library that compiled wheels need. The rest are dependencies."""
-_RECIPE: Final = "1"
+_RECIPE: Final = "2"
 """Counts changes to what a sysroot holds; an entry of another recipe is not taken."""
 
 
 def sysroot(cache: Cache, guest: Guest, progress: Progress = silent) -> Entry:
     """Find or build a guest's files; facts are `python`, its path within, `version` and `glibc`, both `major.minor`."""
+    sources = guest_sources(guest, host_sources(), host_codename())
 
     def build(tree: Path) -> Mapping[str, str]:
         with tempfile.TemporaryDirectory(dir=tree.parent) as work:
-            packages = Apt(guest.debian, Path(work), progress).fetch(PACKAGES)
+            packages = Apt(guest.debian, Path(work), sources, progress).fetch(PACKAGES)
             for done, package in enumerate(packages, 1):
                 progress("unpacking", done, len(packages))
                 unpack(package, tree)
@@ -41,7 +43,7 @@ def sysroot(cache: Cache, guest: Guest, progress: Progress = silent) -> Entry:
         compile_tree(tree / "usr" / "lib", facts["version"], progress)
         return facts
 
-    return cache.obtain("sysroot", guest.name, (_RECIPE, guest.debian, *PACKAGES, host_sources()), build, progress)
+    return cache.obtain("sysroot", guest.name, (_RECIPE, guest.debian, *PACKAGES, sources), build, progress)
 
 
 def _facts(tree: Path, packages: list[str]) -> dict[str, str]:
