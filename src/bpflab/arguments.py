@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from difflib import get_close_matches
 from enum import IntEnum
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 
 from bpflab.errors import ArgumentError
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
 
 EnumT = TypeVar("EnumT", bound=IntEnum)
 
@@ -18,6 +16,17 @@ def check_type(name: str, value: object, expected: type | tuple[type, ...], want
     """Raise ArgumentError when an argument has the wrong type; `wanted` says in words what was expected."""
     if not isinstance(value, expected):
         raise ArgumentError(f"{name} is {value!r} of type {type(value).__name__}; expected {wanted}.")
+
+
+def check_iterable(name: str, value: object, of: str) -> None:
+    """Raise ArgumentError when an argument cannot be iterated over; `of` says in words what it should hold."""
+    check_type(name, value, Iterable, f"an iterable of {of}")
+
+
+def check_integer(name: str, value: object, low: int, high: int) -> None:
+    """Raise ArgumentError when an argument is no integer between two bounds, both included."""
+    if not isinstance(value, int) or not low <= value <= high:
+        raise ArgumentError(f"{name} is {value!r}; expected an integer from {low} to {high}.")
 
 
 def enum_member(name: str, value: EnumT | str | int, kind: type[EnumT]) -> EnumT:

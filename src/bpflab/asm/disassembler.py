@@ -7,6 +7,7 @@ show (an unknown opcode, a reserved field that is set) is written as `.insn` wit
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterable
 from functools import cache
 from itertools import count
 from types import MappingProxyType
@@ -21,7 +22,7 @@ from bpflab.asm.text.names import Names, Writer
 from bpflab.errors import AssemblyError, UnknownHelperError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from bpflab.abi.layout import ByteOrder
 
@@ -64,10 +65,14 @@ def text_at(insns: Sequence[Insn], index: int, names: Names | None = None) -> st
     return _write(insns, index, names or Names(helper=helper_text))[0]
 
 
-def _insns(program: bytes | bytearray | memoryview | Iterable[Insn], byteorder: ByteOrder) -> list[Insn]:
+def _insns(program: object, byteorder: ByteOrder) -> list[Insn]:
     if isinstance(program, bytes | bytearray | memoryview):
         return decode(bytes(program), byteorder)
-    return list(program)
+    given = list(program) if isinstance(program, Iterable) else [program]
+    insns = [each for each in given if isinstance(each, Insn)]
+    if len(insns) != len(given):
+        raise AssemblyError(f"{program!r} is no program: give its bytes, or its instructions")
+    return insns
 
 
 @cache

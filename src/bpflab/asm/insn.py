@@ -56,9 +56,11 @@ class Insn:
 def decode(code: bytes, byteorder: ByteOrder = sys.byteorder) -> list[Insn]:
     """Instructions of a program's bytes, one for every eight bytes.
 
-    Any eight bytes decode; `encode` gives the same bytes back. Raises `AssemblyError` when the
-    length is no multiple of eight.
+    Any eight bytes decode; `encode` gives the same bytes back. Raises `AssemblyError` when these are
+    no bytes, or no multiple of eight.
     """
+    if not isinstance(code, bytes | bytearray | memoryview):
+        raise AssemblyError(f"{code!r} is no program as bytes: give bytes, eight for every instruction")
     if len(code) % INSN_SIZE:
         raise AssemblyError(
             f"a program of {len(code)} bytes ends inside an instruction: give a multiple of {INSN_SIZE} bytes"

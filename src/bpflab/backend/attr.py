@@ -6,6 +6,7 @@ import ctypes
 from typing import TYPE_CHECKING
 
 from bpflab.abi.attr import LAYOUTS
+from bpflab.errors import ArgumentError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 
 Buffer = bytes | bytearray | memoryview | ctypes.Array[ctypes.c_char]
 AttrValue = int | Buffer
+_BUFFERS = (bytes, bytearray, memoryview, ctypes.Array)
 
 
 class Attr:
@@ -39,6 +41,8 @@ class Attr:
     def __setitem__(self, name: str, value: AttrValue) -> None:
         if isinstance(value, int):
             self.layout.set(self._view, name, value)
+        elif not isinstance(value, _BUFFERS):
+            raise ArgumentError(f"{self.layout.name}.{name} is {value!r}; expected an integer or bytes.")
         elif self.layout.field(name).format[-1] == "s":
             self.layout.set(self._view, name, bytes(value))
         else:

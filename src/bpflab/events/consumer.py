@@ -11,6 +11,7 @@ from bpflab.events.background import Background, ErrorLog, handling
 from bpflab.events.counters import Counted
 from bpflab.events.intake import SLICE, Intake, deadline_of, left_until
 from bpflab.events.queue import EventQueue, Policy
+from bpflab.events.source import check_map
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator
@@ -50,6 +51,7 @@ class Consumer(Counted):
         decode: Callable[[bytes], Any] | None = None,
         timeout: float | None = None,
     ) -> None:
+        check_map(map)
         self._what = f"the consumer of map {map.name!r}"
         self._errors = ErrorLog(self._what, on_error)
         self._queue = EventQueue(max_pending, policy)

@@ -11,6 +11,7 @@ from collections import deque
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from bpflab.arguments import check_type
 from bpflab.errors import ArgumentError
 from bpflab.events.counters import Counters
 
@@ -37,6 +38,7 @@ class EventQueue:
     """Events in the order of their arrival, at most `capacity` of them (None: no bound). Safe between threads."""
 
     def __init__(self, capacity: int | None = None, policy: Policy | str = Policy.NEWEST) -> None:
+        check_type("max_pending", capacity, (int, type(None)), "an integer, or None for no bound")
         if capacity is not None and capacity < 1:
             raise ArgumentError(f"max_pending is {capacity}; expected at least 1, or None for no bound.")
         self.capacity = capacity

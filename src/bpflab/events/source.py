@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Protocol
 
+from bpflab.errors import ArgumentError
+
 if TYPE_CHECKING:
     from bpflab.lab import Lab
 
@@ -26,6 +28,12 @@ class EventMap(Protocol):
 
     def fileno(self) -> int:
         """Return the map's descriptor."""
+
+
+def check_map(given: object) -> None:
+    """Raise ArgumentError when something has not what `EventMap` says."""
+    if not all(hasattr(given, name) for name in ("lab", "name", "max_entries", "fileno")):
+        raise ArgumentError(f"{given!r} is no map that events are read from; expected what lab.map() returned.")
 
 
 @dataclass(frozen=True, slots=True)

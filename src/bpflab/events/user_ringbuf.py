@@ -16,6 +16,7 @@ from bpflab.abi.flags import RINGBUF_HEADER_SIZE, RingbufFlag
 from bpflab.abi.rings import RING_LENGTH_MASK, RingPage, record_size
 from bpflab.errors import ArgumentError, ClosedError, MapFullError
 from bpflab.events.order import fence_of
+from bpflab.events.source import check_map
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -68,6 +69,7 @@ class UserRingProducer:
     """
 
     def __init__(self, map: EventMap) -> None:  # noqa: A002 - the field's own word for it
+        check_map(map)
         map.lab.check_open()
         self._lab = map.lab
         self._what = f"the producer of map {map.name!r}"

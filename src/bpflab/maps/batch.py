@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 from bpflab.abi.commands import Command
 from bpflab.abi.errno import Errno
 from bpflab.abi.flags import UpdateFlag
-from bpflab.errors import BatchProgress, BpfError, CodecError
+from bpflab.arguments import check_iterable
+from bpflab.errors import ArgumentError, BatchProgress, BpfError, CodecError
 from bpflab.maps.batch_call import RawBatch, chunk_entries, send_batch
 from bpflab.maps.codecs.base import UNFIT
 from bpflab.maps.deletion import TakeMap
-from bpflab.maps.elements import UpdateMap, pairs
+from bpflab.maps.elements import UpdateMap, pairs, unzipped
 from bpflab.maps.walkable import WalkableMap
 
 if TYPE_CHECKING:
@@ -45,10 +46,11 @@ class UpdateBatchMap(UpdateMap[K, V], WalkableMap[K, V]):
         total = 0
         while some := list(islice(source, size)):
             try:
-                packed = self._packed("key", self.shape.key, [key for key, _ in some])
-                values = self._packed("value", self.shape.value, [value for _, value in some])
-                count, errno = self._write(RawBatch(len(some), packed, values), flags)
-            except CodecError as error:
+                keys, values = unzipped(some)
+                packed = self._packed("key", self.shape.key, keys)
+                packed_values = self._packed("value", self.shape.value, values)
+                count, errno = self._write(RawBatch(len(some), packed, packed_values), flags)
+            except (ArgumentError, CodecError) as error:
                 raise self._stopped(error, done, chain(some, source)) from None
             done += packed[: count * self.shape.key_size]
             total += count
@@ -100,6 +102,7 @@ class DeleteBatchMap(UpdateBatchMap[K, V], TakeMap[K, V]):
 
     def delete_batch(self, keys: Iterable[K]) -> int:
         """Delete all given keys, in chunks; how many were there. Keys that are not there are passed over."""
+        check_iterable("keys", keys, "keys")
         source, done, deleted = iter(keys), bytearray(), 0
         while some := list(islice(source, chunk_entries(self.shape))):
             try:
@@ -119,6 +122,8 @@ class DeleteBatchMap(UpdateBatchMap[K, V], TakeMap[K, V]):
 
         An error's `batch` has the entries that were taken before it.
         """
+        if keys is not None:
+            check_iterable("keys", keys, "keys")
         taken: dict[K, V] = {}
         try:
             taken.update(self._take_all() if keys is None else self._take_each(keys))

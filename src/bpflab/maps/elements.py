@@ -12,6 +12,7 @@ from bpflab.abi.commands import Command
 from bpflab.abi.errno import Errno
 from bpflab.abi.flags import UpdateFlag
 from bpflab.abi.map_rules import PLAIN
+from bpflab.arguments import check_type
 from bpflab.backend.slots import SlotPool
 from bpflab.errors import ArgumentError, CodecError
 from bpflab.maps.codecs.base import UNFIT
@@ -19,7 +20,7 @@ from bpflab.maps.handle import MapHandle
 from bpflab.maps.slots import ElementSlot
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from bpflab.backend.descriptor import Descriptor
     from bpflab.lab import Lab
@@ -171,7 +172,8 @@ class UpdateMap(ElementMap[K, V]):
         return self._update_one(key, value, flags)
 
     def _update_all(self, entries: Mapping[K, V] | Iterable[tuple[K, V]]) -> None:
-        for key, value in pairs(entries):
+        for entry in pairs(entries):
+            (key,), (value,) = unzipped([entry])
             self[key] = value
 
     def _update_one(self, key: K, value: V, flags: int) -> bool:
@@ -181,12 +183,13 @@ class UpdateMap(ElementMap[K, V]):
         except UNFIT as reason:
             raise self._unfit("value", self.shape.value, value, reason) from None
         if flags:
+            check_type("flags", flags, int, "UpdateFlag")
             slot.attr["flags"] = flags
         errno = self._settle(slot.update) if slot.update() < 0 else 0
         if flags:
             slot.attr["flags"] = 0
         self._give(slot)
-        if errno and errno != NEGATIVE_ANSWERS.get(flags & 3):
+        if errno and errno != NEGATIVE_ANSWERS.get(flags and flags & 3):
             raise self.error(Command.MAP_UPDATE_ELEM, errno, key)
         return not errno
 
@@ -203,3 +206,11 @@ def pairs(entries: Mapping[K, V] | Iterable[tuple[K, V]]) -> Iterable[tuple[K, V
         raise ArgumentError(f"{entries!r} is neither a mapping nor an iterable of (key, value) pairs.")
     result: Iterable[tuple[K, V]] = found
     return result
+
+
+def unzipped(entries: Sequence[tuple[K, V]]) -> tuple[list[K], list[V]]:
+    """Part pairs into keys and values; ArgumentError when something is no pair."""
+    try:
+        return [key for key, _ in entries], [value for _, value in entries]
+    except (TypeError, ValueError):
+        raise ArgumentError(f"Not all of {entries[:5]!r} are pairs of a key and a value; give (key, value).") from None

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from bpflab.abi.commands import Command
 from bpflab.abi.flags import MapFlag
 from bpflab.abi.map_rules import RULES
+from bpflab.arguments import check_integer
 from bpflab.backend.descriptor import Descriptor
 from bpflab.errors import ArgumentError, BpfError, NotPermittedError, NotSupportedError, PinError, SyscallError
 from bpflab.handles import pinning
@@ -110,8 +111,10 @@ def _descriptor(lab: Lab, path: str | None, number: int | None, fd: int | None) 
     if path is not None:
         return Descriptor(lab.backend, pinning.open_pin(lab, path), f"The map of {path}")
     if number is not None:
+        check_integer("id", number, 0, 0xFFFFFFFF)
         answer = lab.call(Command.MAP_GET_FD_BY_ID, map_id=number, advice="No map has this id any more, or ever had.")
         return Descriptor(lab.backend, answer.result, f"The map of id {number}")
+    check_integer("fd", fd, 0, 0x7FFFFFFF)
     try:
         return Descriptor(lab.backend, lab.backend.dup(fd or 0), f"The map of descriptor {fd}")
     except OSError as error:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 from bpflab.abi.commands import Command
 from bpflab.abi.errno import Errno
 from bpflab.abi.map_rules import MapOp
+from bpflab.arguments import check_iterable
 from bpflab.errors import MapBusyError
 from bpflab.maps.batch_call import BatchReader, RawBatch, batch_refusal, chunk_entries
 from bpflab.maps.codecs.base import UNFIT
@@ -76,6 +77,7 @@ class WalkableMap(LookupMap[K, V]):
     def lookup_batch(self, keys: Iterable[K] | None = None) -> dict[K, V]:
         """Read all entries in as few calls as possible, or those of the given keys that are there."""
         if keys is not None:
+            check_iterable("keys", keys, "keys")
             found = ((key, self.lookup(key)) for key in keys)
             return {key: value for key, value in found if value is not None}
         entries: dict[K, V] = {}
