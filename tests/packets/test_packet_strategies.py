@@ -81,6 +81,20 @@ def test_what_is_not_named_does_not_vary(data: bytes) -> None:
     assert data == builders.udp6().patch(sport=Ether(data)[UDP].sport)
 
 
+@pytest.mark.parametrize("room", [5, 64, 65, 1400])
+def test_payloads_have_any_size_up_to_the_limit_and_shrink(room: int) -> None:
+    def size(data: bytes) -> int:
+        return len(data) - len(builders.udp().data)
+
+    @given(data=packets("udp", payload=room))
+    def holds(data: bytes) -> None:
+        assert 0 <= size(data) <= room
+
+    holds()
+    found = find(packets("udp", payload=room), lambda data: size(data) >= 3, settings=settings(database=None))
+    assert found == builders.udp().patch(payload=bytes(3))
+
+
 def test_a_family_that_is_not_there_is_refused_in_words() -> None:
     with pytest.raises(TemplateError, match="'utp' is no family of packets; expected one of: ethernet, vlan"):
         packets("utp")
