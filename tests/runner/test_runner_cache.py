@@ -148,11 +148,17 @@ def test_of_two_that_start_at_once_one_builds_and_the_other_waits(tmp_path: Path
     builder = threading.Thread(target=first)
     builder.start()
     assert started.wait(10)
-    with Cache(tmp_path) as cache:
+    heard: list[str] = []
+
+    def hear(stage: str, done: int = 0, total: int = 0) -> None:
+        heard.append(f"{stage}{done or total or ''}")
         told.set()
-        assert cache.obtain("kind", "s390x", ("key",), never).facts == {"fact": "told"}
+
+    with Cache(tmp_path) as cache:
+        assert cache.obtain("kind", "s390x", ("key",), never, hear).facts == {"fact": "told"}
     builder.join()
     assert builds == ["slow"]
+    assert [stage.split(" kind/")[0] for stage in heard] == ["waiting for another process that uses"]
 
 
 def test_an_entry_in_use_is_not_cleared_and_others_are(cache: Cache) -> None:

@@ -85,11 +85,12 @@ class Cache:
         """
         name = f"{label}-{fingerprint(*key)[:16]}"
         with self._writing():
-            lock = self._hold(kind, name)
+            waiting = f"waiting for another process that uses {kind}/{name}"
+            lock = self._hold(kind, name, lambda: progress(waiting))
             try:
                 found = self._find(kind, name)
                 if found is None:
-                    self._wait_alone(lock, f"waiting for another process that uses {kind}/{name}", progress)
+                    _lock(lock, fcntl.LOCK_EX, lambda: progress(waiting))
                     found = self._find(kind, name) or self._build(kind, name, build)
                     fcntl.flock(lock, fcntl.LOCK_SH)
             except BaseException:
@@ -169,21 +170,13 @@ class Cache:
         (self.directory / kind).mkdir(parents=True, exist_ok=True)
         return os.open(self.directory / kind / f".{name}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
 
-    def _hold(self, kind: str, name: str) -> int:
+    def _hold(self, kind: str, name: str, waiting: Callable[[], None]) -> int:
         """Share the lock of an entry until this cache is closed; a second time it is the same lock."""
         held = self._held.get(f"{kind}/{name}")
         lock = self._open_lock(kind, name) if held is None else held
         self._held[f"{kind}/{name}"] = lock
-        fcntl.flock(lock, fcntl.LOCK_SH)
+        _lock(lock, fcntl.LOCK_SH, waiting)
         return lock
-
-    @staticmethod
-    def _wait_alone(lock: int, message: str, progress: Progress) -> None:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            progress(message)
-            fcntl.flock(lock, fcntl.LOCK_EX)
 
     @contextmanager
     def _writing(self) -> Iterator[None]:
@@ -195,6 +188,15 @@ class Cache:
                 f"The cache {self.directory} cannot be written: {problem.strerror or problem}. "
                 f"{remedy}, or set ${VARIABLE} to another directory; `bpflab cache clear` empties it."
             ) from problem
+
+
+def _lock(lock: int, kind: int, waiting: Callable[[], None]) -> None:
+    """Take a lock, shared or exclusive; `waiting` is called if somebody else has it."""
+    try:
+        fcntl.flock(lock, kind | fcntl.LOCK_NB)
+    except BlockingIOError:
+        waiting()
+        fcntl.flock(lock, kind)
 
 
 def _size(directory: Path) -> int:
