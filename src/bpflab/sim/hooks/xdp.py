@@ -74,9 +74,18 @@ class XdpHook:
         return True
 
     def test_run(self, kernel: SimKernel, program: SimProgram, given: RunInput) -> RunOutput:
-        """Run on a frame that holds the packet, `repeat` times over the same frame."""
+        """Run on a frame that holds the packet, `repeat` times over the same frame; live frames are new each time."""
         refuse_if(program.spec.expected_attach_type in BEHIND_A_MAP)
         md = check_input(kernel, given)
+        if given.flags & RunFlag.XDP_LIVE_FRAMES:
+            refuse_if((given.ctx is not None or given.wants_ctx) and (given.wants_data or given.wants_ctx))
+            once = replace(given, repeat=1, ctx_size_out=0)
+            for _ in range(max(given.repeat, 1)):
+                self._run(kernel, program, once, md)
+            return RunOutput(0, given.data)
+        return self._run(kernel, program, given, md)
+
+    def _run(self, kernel: SimKernel, program: SimProgram, given: RunInput, md: dict[str, int]) -> RunOutput:
         with kernel.memory.scope() as scope:
             frame = XdpFrame(scope, given.data, md["data"])
             context = open_context(scope, frame, md)
@@ -86,8 +95,6 @@ class XdpHook:
                 retval = invoke(env, scope)
                 write_pointers(context, frame)
                 _note_redirect(env, frame, retval)
-            if given.flags & RunFlag.XDP_LIVE_FRAMES:
-                return RunOutput(0)
             return RunOutput(retval, frame.content(), _context_out(frame, md) if given.wants_ctx else None)
 
 
