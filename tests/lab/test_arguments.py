@@ -9,7 +9,7 @@ import pytest
 
 from bpflab import BpfError, Lab
 from bpflab.asm import assemble, decode, disassemble
-from bpflab.events import RingBufferConsumer, UserRingProducer
+from bpflab.events import PerfBufferConsumer, RingBufferConsumer, UserRingProducer
 from bpflab.maps.base import Map
 
 WRONG = {
@@ -61,3 +61,11 @@ def test_a_wrong_argument_is_answered_in_words(bpf: Lab, counts: Map[Any, Any], 
 def test_keys_that_are_one_number_are_no_keys(counts: Map[Any, Any], name: str) -> None:
     with pytest.raises(BpfError, match=r"keys is 5 of type int; expected an iterable of keys\."):
         getattr(counts, name)(5)
+
+
+@pytest.mark.parametrize("reader", [RingBufferConsumer, PerfBufferConsumer, UserRingProducer])
+def test_events_are_not_read_from_a_map_of_another_type(
+    counts: Map[Any, Any], reader: Callable[[Map[Any, Any]], object]
+) -> None:
+    with pytest.raises(BpfError, match=r"is of type HASH; expected a [A-Z_]+ map"):
+        reader(counts)

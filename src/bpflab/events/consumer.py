@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from contextlib import ExitStack
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from bpflab.errors import ClosedError, WaitTimeoutError
 from bpflab.events.background import Background, ErrorLog, handling
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator
     from types import TracebackType
 
+    from bpflab.abi.map_types import MapType
     from bpflab.events.counters import Counters
     from bpflab.events.source import EventMap, Source
 
@@ -38,6 +39,8 @@ class Consumer(Counted):
     end, and in any case with its Lab.
     """
 
+    _type: ClassVar[MapType | None] = None
+
     def __init__(
         self,
         open_source: Callable[[], Source],
@@ -51,7 +54,7 @@ class Consumer(Counted):
         decode: Callable[[bytes], Any] | None = None,
         timeout: float | None = None,
     ) -> None:
-        check_map(map)
+        check_map(map, self._type)
         self._what = f"the consumer of map {map.name!r}"
         self._errors = ErrorLog(self._what, on_error)
         self._queue = EventQueue(max_pending, policy)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Unpack
 
+from bpflab.abi.map_types import MapType
 from bpflab.events.consumer import Consumer
 from bpflab.events.perf_event import PerfSetup, open_buffers
 from bpflab.events.source import EMPTY, Batch
@@ -59,6 +60,8 @@ class PerfBufferConsumer(Consumer):
     `wakeup_events`, `watermark` and `event_size` are those of PerfSetup, the other options those of Consumer.
     Samples that found a buffer full are counted as `lost`. NotPermittedError without CAP_PERFMON.
     """
+
+    _type = MapType.PERF_EVENT_ARRAY
 
     def __init__(
         self,

@@ -6,6 +6,7 @@ import mmap
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Unpack
 
+from bpflab.abi.map_types import MapType
 from bpflab.abi.rings import RingPage
 from bpflab.events.consumer import Consumer
 from bpflab.events.order import fence_of
@@ -64,6 +65,8 @@ class RingBufferConsumer(Consumer):
     `map` is a RINGBUF map; the options are those of Consumer. A ring buffer has one consumer at a time: two that
     read beside each other would take each other's events.
     """
+
+    _type = MapType.RINGBUF
 
     def __init__(self, map: EventMap, **options: Unpack[ConsumerOptions]) -> None:  # noqa: A002 - the field's own word
         super().__init__(lambda: RingSource(map), map, **options)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 from bpflab.errors import ArgumentError
 
 if TYPE_CHECKING:
+    from bpflab.abi.map_types import MapType
     from bpflab.lab import Lab
 
 
@@ -30,10 +31,13 @@ class EventMap(Protocol):
         """Return the map's descriptor."""
 
 
-def check_map(given: object) -> None:
-    """Raise ArgumentError when something has not what `EventMap` says."""
+def check_map(given: object, wanted: MapType | None) -> None:
+    """Raise ArgumentError when something has not what `EventMap` says, or says that it is of another type."""
     if not all(hasattr(given, name) for name in ("lab", "name", "max_entries", "fileno")):
         raise ArgumentError(f"{given!r} is no map that events are read from; expected what lab.map() returned.")
+    kind = getattr(given, "type", wanted)
+    if wanted is not None and kind != wanted:
+        raise ArgumentError(f"{given!r} is of type {getattr(kind, 'name', kind)}; expected a {wanted.name} map.")
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Self
 
 from bpflab.abi.flags import RINGBUF_HEADER_SIZE, RingbufFlag
+from bpflab.abi.map_types import MapType
 from bpflab.abi.rings import RING_LENGTH_MASK, RingPage, record_size
 from bpflab.errors import ArgumentError, ClosedError, MapFullError
 from bpflab.events.order import fence_of
@@ -69,7 +70,7 @@ class UserRingProducer:
     """
 
     def __init__(self, map: EventMap) -> None:  # noqa: A002 - the field's own word for it
-        check_map(map)
+        check_map(map, MapType.USER_RINGBUF)
         map.lab.check_open()
         self._lab = map.lab
         self._what = f"the producer of map {map.name!r}"
