@@ -21,6 +21,8 @@ Make = Callable[..., tuple[int, int]]
 RETURN_0 = encode([Insn(0xB7, imm=0), Insn(0x95)])
 RETURN_1 = encode([Insn(0xB7, imm=1), Insn(0x95)])
 NO_FD = 9999
+KEYS, VALUES = bytes(4 * NO_FD), bytes(8 * NO_FD)
+"""As long as the largest count that is tried, so that no kernel reads what lies behind."""
 NO_ID = 0x7FFFFFF0
 ATTR_SIZE = 168
 WORDS = (1, 0x80000000, 0xFFFFFFFF, NO_FD)
@@ -32,10 +34,15 @@ BASES: dict[Command, dict[str, Any]] = {
     Command.MAP_DELETE_ELEM: {"key": b"none"},
     Command.MAP_GET_NEXT_KEY: {"key": b"abcd", "next_key": bytearray(4)},
     Command.MAP_LOOKUP_AND_DELETE_ELEM: {"key": b"none", "value": bytearray(8)},
-    Command.MAP_LOOKUP_BATCH: {"keys": bytearray(4), "values": bytearray(8), "out_batch": bytearray(4), "count": 1},
-    Command.MAP_UPDATE_BATCH: {"keys": bytearray(4), "values": bytearray(8), "count": 1},
-    Command.MAP_DELETE_BATCH: {"keys": bytearray(4), "count": 1},
-    Command.PROG_LOAD: {"prog_type": ProgType.SOCKET_FILTER, "insn_cnt": 2, "insns": RETURN_0, "license": b"GPL\0"},
+    Command.MAP_LOOKUP_BATCH: {"keys": KEYS, "values": VALUES, "out_batch": bytearray(4), "count": 1},
+    Command.MAP_UPDATE_BATCH: {"keys": KEYS, "values": VALUES, "count": 1},
+    Command.MAP_DELETE_BATCH: {"keys": KEYS, "count": 1},
+    Command.PROG_LOAD: {
+        "prog_type": ProgType.SOCKET_FILTER,
+        "insn_cnt": 2,
+        "insns": RETURN_0.ljust(8 * NO_FD, b"\0"),
+        "license": b"GPL\0",
+    },
     Command.OBJ_PIN: {"pathname": b"/no/such/place\0"},
     Command.OBJ_GET: {"pathname": b"/no/such/place\0"},
     Command.PROG_ATTACH: {},
@@ -50,7 +57,7 @@ BASES: dict[Command, dict[str, Any]] = {
     Command.BTF_GET_FD_BY_ID: {"start_id": NO_ID},
     Command.LINK_GET_FD_BY_ID: {"start_id": NO_ID},
     Command.RAW_TRACEPOINT_OPEN: {"name": b"nothing\0", "prog_fd": NO_FD},
-    Command.BTF_LOAD: {"btf": bytes(64), "btf_size": 24},
+    Command.BTF_LOAD: {"btf": bytes(NO_FD), "btf_size": 24},
     Command.LINK_CREATE: {"prog_fd": NO_FD},
     Command.LINK_UPDATE: {"link_fd": NO_FD},
     Command.LINK_DETACH: {"link_fd": NO_FD},
