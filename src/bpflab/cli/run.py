@@ -134,7 +134,8 @@ def _show(lab: Lab, program: Program, inputs: list[Input], results: list[RunResu
     total = ", ".join(f"{count} {name}" for name, count in counts.most_common())
     console = Console(highlight=False)
     console.print(table)
-    console.print(f"\n{len(results)} packets through {program.name} on the {lab.backend.name} backend: {total}")
+    packets = "1 packet" if len(results) == 1 else f"{len(results)} packets"
+    console.print(f"\n{packets} through {program.name} on the {lab.backend.name} backend: {total}")
 
 
 def _write(path: Path, results: list[RunResult]) -> None:
