@@ -69,7 +69,7 @@ class Apt:
             lines = [line.strip() for line in str(error).splitlines()]
         self._warnings = [line for line in lines if line.startswith(("W:", "E:", "Err:"))]
         if self._warnings:
-            self._progress("some package lists could not be read; going on with the others")
+            self._progress(f"going on with what could be read, although apt says {self._warnings[0]!r}")
 
     def _configure(self) -> None:
         for name in ("state/lists/partial", "cache/archives/partial", "empty"):
