@@ -92,11 +92,15 @@ class Variation:
 
     def _grow(self, growth: Growth, data: bytearray, payload: bytes, sums: list[int]) -> None:
         grown = len(payload) - (len(data) - self.template.payload_at)
-        for place in growth.lengths:
-            length = grown_length(place, self.template.data, grown)
-            data[place.start : place.stop] = length.to_bytes(2)
-        for index, (per_byte, without_old) in enumerate(zip(growth.per_byte, growth.without_old, strict=True)):
-            sums[index] += grown * per_byte + without_old
+        if grown:
+            for place in growth.lengths:
+                length = grown_length(place, self.template.data, grown)
+                data[place.start : place.stop] = length.to_bytes(2)
+        for index, per_byte in enumerate(growth.per_byte):
+            sums[index] += grown * per_byte + growth.without_old[index]
+        if not payload:
+            del data[self.template.payload_at :]
+            return
         content = int.from_bytes(payload)
         for index, factor in growth.links[len(payload) % 2]:
             sums[index] += content * factor
