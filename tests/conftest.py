@@ -1,8 +1,8 @@
 """What all tests share; the fixtures `bpf` and `bpf_backend` come from the plugin.
 
 Drawn examples are the same in every run, so that a run fails for what changed and for nothing else.
-`HYPOTHESIS_PROFILE=random` draws others each time, `HYPOTHESIS_PROFILE=long` twenty times as many where a test does not say
-how many it needs. No profile knows a deadline: machines that are busy are no reason to fail.
+`HYPOTHESIS_PROFILE=random` draws others each time, `HYPOTHESIS_PROFILE=long` twenty times as many where a test does not
+say how many it needs. No profile knows a deadline: machines that are busy are no reason to fail.
 """
 
 from __future__ import annotations

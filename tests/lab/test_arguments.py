@@ -22,6 +22,7 @@ WRONG = {
     "large number": 1 << 70,
 }
 
+PASS = "r0 = 2\nexit"
 Call = Callable[[Lab, "Map[Any, Any]", Any], object]
 
 REFUSED: dict[str, Call] = {
@@ -42,6 +43,10 @@ REFUSED: dict[str, Call] = {
     "assemble": lambda _, __, wrong: assemble(wrong),
     "decode": lambda _, __, wrong: decode(wrong),
     "disassemble": lambda _, __, wrong: disassemble(wrong),
+    "repeat": lambda lab, _, wrong: lab.program(PASS, type="xdp").run(bytes(64), repeat=wrong),
+    "flags of a run": lambda lab, _, wrong: lab.program(PASS, type="xdp").run(bytes(64), flags=wrong),
+    "flags of a program": lambda lab, _, wrong: lab.program(PASS, type="xdp", flags=wrong),
+    "type of a program": lambda lab, _, wrong: lab.program(PASS, type=wrong),
 }
 
 

@@ -29,9 +29,7 @@ class FieldRule:
 _STORAGES = frozenset({MapType.SK_STORAGE, MapType.INODE_STORAGE, MapType.TASK_STORAGE, MapType.CGRP_STORAGE})
 _LOCKED = frozenset({MapType.HASH, MapType.ARRAY, MapType.CGROUP_STORAGE}) | _STORAGES
 _TIMED = frozenset({MapType.HASH, MapType.LRU_HASH, MapType.ARRAY})
-_POINTING = (
-    frozenset({MapType.PERCPU_HASH, MapType.LRU_PERCPU_HASH, MapType.PERCPU_ARRAY}) | _TIMED | _STORAGES
-)
+_POINTING = frozenset({MapType.PERCPU_HASH, MapType.LRU_PERCPU_HASH, MapType.PERCPU_ARRAY}) | _TIMED | _STORAGES
 
 FIELDS: Final[Mapping[str, FieldRule]] = MappingProxyType(
     {

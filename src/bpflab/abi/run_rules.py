@@ -22,8 +22,14 @@ IPV4_HLEN: Final = 20
 SKB_MAX_DATA: Final = 3712
 """A page less the skb's head room (64) and shared info (320): what a test skb can hold."""
 XDP_MAX_DATA: Final = 73152
-"""What fits the first page behind its head room, and 17 fragments of a page."""
+"""What fits the first page between head and tail room, and 17 fragments of a page."""
+PAGE_SIZE: Final = 4096
 XDP_HEADROOM: Final = 256
+XDP_TAILROOM: Final = 320
+"""The shared info that the kernel keeps behind a frame's linear part."""
+XDP_FRAME_STRUCT: Final = 40
+"""`struct xdp_frame`, kept at the start of the head room; packets do not grow over it."""
+MAX_FRAGMENTS: Final = 17
 XDP_MAX_META: Final = 216
 """The head room less the 40 bytes that the kernel keeps for `struct xdp_frame`."""
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from bpflab.abi.map_types import MapType
 from bpflab.abi.prog_types import ProgType
 from bpflab.abi.verdicts import TC, XDP
-from bpflab.arguments import enum_member
+from bpflab.arguments import check_type, enum_member
 from bpflab.errors import ArgumentError
 from bpflab.programs.result import RunResult
 
@@ -118,6 +118,8 @@ def build_chain(
 ) -> Chain:
     """Check the arguments of `Lab.chain` and build it."""
     kind = enum_member("type", type, ProgType)
+    check_type("name", name, str, "a string")
+    check_type("stages", stages, Iterable, "assembler texts or lists of instructions, in order or by name")
     return Chain(lab, name, stages, type=kind, missing=MISSING.get(kind, 0) if missing is None else int(missing))
 
 

@@ -44,24 +44,28 @@ def check_data(prog_type: ProgType, rule: RunRule, size: int) -> None:
             raise InputError(f"{name} programs take no packet, and {size} bytes were given; pass ctx only.")
     elif size < rule.min_data:
         raise InputError(
-            f"The packet has {size} bytes; a {name} program is run with at least the {rule.min_data} bytes "
+            f"The packet has {size} bytes; {_a(name)} program is run with at least the {rule.min_data} bytes "
             f"of an {rule.first_header}."
         )
     elif size > rule.max_data:
-        raise InputError(f"The packet has {size} bytes; a {name} test run takes at most {rule.max_data}.")
+        raise InputError(f"The packet has {size} bytes; {_a(name)} test run takes at most {rule.max_data}.")
 
 
 def check_options(prog_type: ProgType, rule: RunRule, *, repeat: int, flags: int, cpu: int | None, batch: int) -> None:
     """Check the other numbers of a run; InputError in words."""
     name = prog_type.name
+    given: dict[str, object] = {"repeat": repeat, "flags": flags, "cpu": cpu or 0, "batch_size": batch}
+    for what, value in given.items():
+        if not isinstance(value, int) or not 0 <= value < 1 << 32:
+            raise InputError(f"{what}={value!r} for {_a(name)} program; expected a number of 32 bits.")
     if repeat < 1 or (repeat > 1 and not rule.repeat):
         wanted = "a positive count" if rule.repeat else "1, as this type runs once a call"
-        raise InputError(f"repeat={repeat} for a {name} program; expected {wanted}.")
+        raise InputError(f"repeat={repeat} for {_a(name)} program; expected {wanted}.")
     if flags & ~int(rule.flags):
         allowed = rule.flags.name or "no flags"
-        raise InputError(f"flags={flags:#x} for a {name} program; expected {allowed}.")
+        raise InputError(f"flags={flags:#x} for {_a(name)} program; expected {allowed}.")
     if cpu is not None and not rule.flags & RunFlag.RUN_ON_CPU:
-        raise InputError(f"cpu={cpu} for a {name} program; only RAW_TRACEPOINT programs run on a chosen CPU.")
+        raise InputError(f"cpu={cpu} for {_a(name)} program; only RAW_TRACEPOINT programs run on a chosen CPU.")
     if batch and not flags & RunFlag.XDP_LIVE_FRAMES:
         raise InputError(f"batch_size={batch} without flags=RunFlag.XDP_LIVE_FRAMES, which it belongs to.")
 
@@ -112,4 +116,12 @@ def _with_packet_end(ctx: XdpMd, size: int) -> XdpMd:
 def _check_raw(prog_type: ProgType, rule: RunRule, raw: bytes) -> None:
     limit = rule.max_ctx or 96
     if len(raw) > limit:
-        raise InputError(f"ctx has {len(raw)} bytes; a {prog_type.name} program is run with at most {limit}.")
+        raise InputError(f"ctx has {len(raw)} bytes; {_a(prog_type.name)} program is run with at most {limit}.")
+
+
+def _a(name: str) -> str:
+    """Put the article before a program type: XDP, LWT_IN and SK_LOOKUP begin with a vowel when they are spoken."""
+    return f"{'an' if name[0] in 'AEFHILMNORSX' and name[:3] not in SPOKEN_AS_WORDS else 'a'} {name}"
+
+
+SPOKEN_AS_WORDS = {"SOC", "SCH", "SYS", "FLO", "NET", "RAW", "LIR", "STR"}

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from bpflab.abi.attach_types import AttachType
 from bpflab.abi.commands import Command
 from bpflab.abi.prog_types import ProgType
-from bpflab.arguments import check_type, enum_member
+from bpflab.arguments import check_integer, check_type, enum_member
 from bpflab.backend.attr import Attr
 from bpflab.backend.call import failure, syscall_error
 from bpflab.backend.descriptor import Descriptor
@@ -80,6 +80,8 @@ def load_program(
     by their names in linux/bpf.h. VerifierError when the kernel refuses it, with its log.
     """
     check_type("license", license, str, "a string such as 'GPL'")
+    check_type("name", name, str, "a string")
+    check_integer("flags", flags, 0, (1 << 32) - 1)
     prog_type = enum_member("type", type, ProgType)
     attach = enum_member("attach_type", attach_type, AttachType)
     read = read_code(lab, code, prog_type, name)

@@ -78,6 +78,11 @@ class Program(Presence):
         """What the kernel says of the program."""
         return program_info(self.lab.call, self.fileno())
 
+    def close(self) -> None:
+        """Close this descriptor of it. The program itself lives while a link, a pin or a descriptor holds it."""
+        self._runner = None
+        super().close()
+
     @property
     def attached(self) -> bool:
         """Whether a link of the kernel holds the program (programs attached without a link are not found)."""

@@ -32,6 +32,9 @@ CONTEXT_ROOM = 1024
 TEST_RUN = int(Command.PROG_TEST_RUN)
 SIZE = LAYOUTS[Command.PROG_TEST_RUN].size
 FORMAT = struct.Struct("=" + "".join(field.format for field in LAYOUTS[Command.PROG_TEST_RUN].fields))
+SIZES = struct.Struct("=II")
+SIZES_AT = LAYOUTS[Command.PROG_TEST_RUN].field("data_size_in").offset
+"""data_size_in and data_size_out, one behind the other."""
 ANSWER = struct.Struct("=4xI4xI20xI")
 """retval, data_size_out and duration of the attr, at their offsets."""
 CTX_SIZE_OUT = LAYOUTS[Command.PROG_TEST_RUN].field("ctx_size_out").offset
@@ -40,14 +43,13 @@ CTX_SIZE_OUT = LAYOUTS[Command.PROG_TEST_RUN].field("ctx_size_out").offset
 class Slot:
     """An attr with the buffers of one run: packet in and out, context in and out."""
 
-    __slots__ = ("attr", "ctx_in", "ctx_out", "ctx_out_at", "data_in", "data_out", "in_at", "out_at", "pointer", "room")
+    __slots__ = ("attr", "ctx_in", "ctx_out", "data_in", "data_out", "in_at", "out_at", "pointer", "room", "seen")
 
     def __init__(self, room: int = FIRST_ROOM) -> None:
         self.attr = bytearray(SIZE)
         self.pointer = ctypes.c_void_p(address(self.attr))
         self.ctx_in = bytearray(CONTEXT_ROOM)
         self.ctx_out = bytearray(CONTEXT_ROOM)
-        self.ctx_out_at = address(self.ctx_out)
         self.resize(room)
 
     def resize(self, room: int) -> None:
@@ -55,6 +57,7 @@ class Slot:
         self.room = room
         self.data_in = bytearray(room)
         self.data_out = bytearray(room)
+        self.seen = memoryview(self.data_out)
         self.in_at = address(self.data_in)
         self.out_at = address(self.data_out)
 
@@ -68,9 +71,16 @@ class Runner:
         self._type = prog_type
         self._bpf = lab.backend.bpf
         self._rule = rule_of(prog_type)
-        self._pool = SlotPool(Slot)
+        self._fd = program.fileno()
+        self._pool = SlotPool(self._ready_slot)
         self._least, self._most = self._rule.min_data, min(self._rule.max_data, FIRST_ROOM - GROWTH)
         self._layout = run_layout_of(prog_type)
+
+    def _ready_slot(self) -> Slot:
+        """Make a slot whose attr lacks only the sizes, which the kernel writes over at each run."""
+        slot = Slot()
+        FORMAT.pack_into(slot.attr, 0, self._fd, 0, 0, 0, slot.in_at, slot.out_at, 1, 0, 0, 0, 0, 0, 0, 0, 0)
+        return slot
 
     def packet(self, data: bytes) -> RunResult | None:
         """Run once on a packet of common size; None when it takes the general path (or fails on the cheap one)."""
@@ -79,12 +89,11 @@ class Runner:
             return None
         slot = self._pool.take()
         slot.data_in[:size] = data
-        fd = self._program.fileno()
-        FORMAT.pack_into(slot.attr, 0, fd, 0, size, slot.room, slot.in_at, slot.out_at, 1, 0, 0, 0, 0, 0, 0, 0, 0)
+        SIZES.pack_into(slot.attr, SIZES_AT, size, slot.room)
         if self._bpf(TEST_RUN, slot.pointer, SIZE) < 0:
             return None
         retval, length, duration = ANSWER.unpack_from(slot.attr)
-        result = RunResult(self._program, retval, bytes(slot.data_out[:length]), duration, None)
+        result = RunResult(self._program, retval, slot.seen[:length].tobytes(), duration, None)
         self._pool.give(slot)
         return result
 

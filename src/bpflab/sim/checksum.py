@@ -11,7 +11,7 @@ import struct
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from bpflab.asm.insn import ByteOrder
+    from bpflab.abi.layout import ByteOrder
 
 SUM_MASK: Final = 0xFFFF_FFFF
 CHECK_MASK: Final = 0xFFFF

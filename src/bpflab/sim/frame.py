@@ -2,22 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
+from bpflab.abi.run_rules import PAGE_SIZE, XDP_HEADROOM, XDP_TAILROOM
 from bpflab.sim.memory import Region, RegionKind
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from bpflab.sim.memory import Scope
-
-PAGE_SIZE: Final = 4096
-HEADROOM: Final = 256
-TAILROOM: Final = 320
-"""The kernel's shared info behind the linear part; a program can grow the packet up to it."""
-FRAME_STRUCT: Final = 40
-"""`struct xdp_frame` is kept at the start of the head room; packets do not grow over it."""
-MAX_FRAGMENTS: Final = 17
 
 
 class XdpFrame:
@@ -27,11 +20,11 @@ class XdpFrame:
     """
 
     def __init__(self, scope: Scope, packet: bytes, meta: int = 0) -> None:
-        room = PAGE_SIZE - (HEADROOM - meta) - TAILROOM
+        room = PAGE_SIZE - (XDP_HEADROOM - meta) - XDP_TAILROOM
         linear, rest = packet[:room], packet[room:]
         self.fragments = [bytearray(rest[at : at + PAGE_SIZE]) for at in range(0, len(rest), PAGE_SIZE)]
-        self.data_meta = HEADROOM - meta
-        self.data = HEADROOM
+        self.data_meta = XDP_HEADROOM - meta
+        self.data = XDP_HEADROOM
         self.data_end = self.data_meta + len(linear)
         self.page = bytearray(PAGE_SIZE)
         self.page[self.data_meta : self.data_end] = linear

@@ -12,7 +12,7 @@ from bpflab.sim.skb_context import SK_BUFF, place
 
 if TYPE_CHECKING:
     from bpflab.abi.context import ContextField
-    from bpflab.asm.insn import ByteOrder
+    from bpflab.abi.layout import ByteOrder
     from bpflab.sim.check import CtxField, CtxRule
 
 PACKET: Final = frozenset({"data", "data_end", "data_meta"})

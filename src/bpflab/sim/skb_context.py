@@ -11,7 +11,7 @@ from bpflab.sim.memory import RegionKind
 
 if TYPE_CHECKING:
     from bpflab.abi.context import ContextField
-    from bpflab.asm.insn import ByteOrder
+    from bpflab.abi.layout import ByteOrder
     from bpflab.sim.memory import Scope
     from bpflab.sim.skb import Skb
 

@@ -14,7 +14,7 @@ from bpflab.sim.skb import Skb, ethernet_type, packet_type
 from bpflab.sim.skb_context import NUMBERS, SK_BUFF, SkbContext
 
 if TYPE_CHECKING:
-    from bpflab.asm.insn import ByteOrder
+    from bpflab.abi.layout import ByteOrder
     from bpflab.sim.kernel import SimKernel
     from bpflab.sim.memory import Scope
     from bpflab.sim.test_run import RunInput

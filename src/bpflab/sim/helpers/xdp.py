@@ -5,15 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from bpflab.abi.errno import Errno
-from bpflab.abi.run_rules import ETH_HLEN, XDP_MAX_META
-from bpflab.sim.frame import FRAME_STRUCT, PAGE_SIZE, TAILROOM
+from bpflab.abi.run_rules import ETH_HLEN, PAGE_SIZE, XDP_FRAME_STRUCT, XDP_MAX_META, XDP_TAILROOM
 
 if TYPE_CHECKING:
     from bpflab.sim.bind import Buffer
     from bpflab.sim.frame import XdpFrame
     from bpflab.sim.test_run import Environment
 
-LINEAR_END: Final = PAGE_SIZE - TAILROOM
+LINEAR_END: Final = PAGE_SIZE - XDP_TAILROOM
 LONGEST: Final = 0xFFFF
 """xdp_load_bytes and xdp_store_bytes answer EFAULT to offsets and lengths beyond this."""
 
@@ -23,7 +22,7 @@ def xdp_adjust_head(env: Environment, xdp_md: XdpFrame, delta: int) -> int:
     del env
     frame, meta = xdp_md, xdp_md.data - xdp_md.data_meta
     start = frame.data + delta
-    if start < FRAME_STRUCT + meta or start > frame.data_end - ETH_HLEN:
+    if start < XDP_FRAME_STRUCT + meta or start > frame.data_end - ETH_HLEN:
         return -Errno.EINVAL
     moved = bytes(frame.page[frame.data_meta : frame.data])
     frame.data_meta += delta
@@ -38,7 +37,7 @@ def xdp_adjust_meta(env: Environment, xdp_md: XdpFrame, delta: int) -> int:
     del env
     start = xdp_md.data_meta + delta
     length = xdp_md.data - start
-    if start < FRAME_STRUCT or start > xdp_md.data:
+    if start < XDP_FRAME_STRUCT or start > xdp_md.data:
         return -Errno.EINVAL
     if length % 4 or length > XDP_MAX_META:
         return -Errno.EACCES

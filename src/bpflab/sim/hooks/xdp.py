@@ -12,11 +12,11 @@ from bpflab.abi.errno import Errno
 from bpflab.abi.flags import RunFlag
 from bpflab.abi.helpers import helper
 from bpflab.abi.prog_types import ProgType
-from bpflab.abi.run_rules import ETH_HLEN, XDP_MAX_META
+from bpflab.abi.run_rules import ETH_HLEN, XDP_MAX_DATA, XDP_MAX_META
 from bpflab.abi.verdicts import XDP
 from bpflab.sim.check import CtxField, Kind
 from bpflab.sim.events import Redirect
-from bpflab.sim.frame import MAX_FRAGMENTS, XdpFrame
+from bpflab.sim.frame import XdpFrame
 from bpflab.sim.memory import RegionKind
 from bpflab.sim.refusal import refuse_if
 from bpflab.sim.test_run import Environment, RunInput, RunOutput, invoke
@@ -117,7 +117,7 @@ def check_input(kernel: SimKernel, given: RunInput) -> dict[str, int]:
     refuse_if(bool(md["rx_queue_index"]) and not md["ingress_ifindex"])
     if md["ingress_ifindex"]:
         refuse_if(md["rx_queue_index"] >= kernel.world.queues(md["ingress_ifindex"]))
-    refuse_if(size > 4096 * (MAX_FRAGMENTS + 1) - 576 + meta, Errno.ENOMEM)
+    refuse_if(size > XDP_MAX_DATA + meta, Errno.ENOMEM)
     return md
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from bpflab.asm.insn import ByteOrder
+    from bpflab.abi.layout import ByteOrder
 
 WORD: Final = 0xFFFFFFFF
 START: Final = 0xDEADBEEF
