@@ -7,7 +7,7 @@ stands for, as long as the bytes are where they were written (kernel/bpf/helpers
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, cast
 
 from bpflab.sim.fault import Fault, FaultKind
 
@@ -56,6 +56,4 @@ def at(env: Environment, place: int) -> Dynptr:
 
 
 def _table(env: Environment) -> dict[int, Dynptr]:
-    table = env.state.setdefault(STATE, {})
-    assert isinstance(table, dict)
-    return table
+    return cast("dict[int, Dynptr]", env.state.setdefault(STATE, {}))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from bpflab.abi.errno import Errno
 from bpflab.sim.fault import Fault
-from bpflab.sim.refusal import refuse_if
+from bpflab.sim.refusal import Refusal, refuse_if
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -49,8 +49,8 @@ def specs(text: bytes, count: int) -> Iterator[bytes | re.Match[bytes]]:
         found = _SPEC.match(text, at)
         if found is not None and found["kind"].decode() in _ALONE and not _ends(text, found.end()):
             found = None
-        refuse_if(not count or found is None)
-        assert found is not None
+        if not count or found is None:
+            raise Refusal(Errno.EINVAL)
         count -= 1
         yield found
         at = found.end()
