@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import gc
 import mmap
 import os
+import re
 import struct
 import threading
 from collections import deque
@@ -216,11 +219,23 @@ def lab(request: pytest.FixtureRequest) -> Iterator[Lab]:
 
 
 def count_open_things(lab: Lab) -> int:
-    """Descriptors of the process and of a simulated kernel, and memory maps."""
+    """Descriptors and memory maps that belong to BPF: of the running kernel, and of a simulated one."""
+    gc.collect()  # what an earlier test left to the collector must not be closed between two counts
     with open("/proc/self/maps", encoding="ascii") as maps:  # noqa: PTH123 - a special file, read line by line
-        mapped = sum(1 for _ in maps)
+        mapped = sum(1 for line in maps if OF_BPF.search(line))
     simulated = len(lab.backend.kernel.files) if isinstance(lab.backend, SimBackend) else 0
-    return mapped + simulated + len(os.listdir("/proc/self/fd"))  # noqa: PTH208 - only their number is wanted
+    return mapped + simulated + sum(1 for target in open_files() if OF_BPF.search(target))
+
+
+def open_files() -> Iterator[str]:
+    """What every descriptor of the process leads to."""
+    for fd in os.listdir("/proc/self/fd"):  # noqa: PTH208 - names, which are numbers, are wanted
+        with contextlib.suppress(OSError):
+            yield os.readlink(f"/proc/self/fd/{fd}")  # noqa: PTH115 - most lead to no path
+
+
+OF_BPF = re.compile(r"bpf|perf_event|memfd:")
+"""The kernel's names for what maps, programs, links, perf events and simulated memory are open as."""
 
 
 @pytest.fixture
