@@ -8,7 +8,6 @@ import pytest
 
 from bpflab import TC, Lab, SkBuff
 from bpflab.abi.errno import Errno
-from bpflab.sim.backend import SimBackend
 from bpflab.sim.events import Clone, Redirect
 from bpflab.sim.world import World
 
@@ -27,8 +26,7 @@ noted = pytest.mark.bpf(backend="sim")
 
 @pytest.fixture
 def world(bpf: Lab) -> World:
-    assert isinstance(bpf.backend, SimBackend)
-    return bpf.backend.kernel.world
+    return bpf.world
 
 
 @pytest.mark.parametrize("flags", [0, INGRESS])
