@@ -16,7 +16,7 @@ from bpflab.backend.attr import Attr
 from bpflab.backend.kernel import KernelBackend
 from bpflab.backend.select import kernel_refusal
 from bpflab.errors import BpfError
-from bpflab.programs.result import RunResult
+from bpflab.programs.result import RunResult, signed
 from bpflab.sim.backend import SimBackend
 from bpflab.sim.kernel import Machine
 
@@ -37,12 +37,20 @@ class Pair:
     def agree(self, code: Items, packet: object, ctx: Any = None, **options: Any) -> Answer:
         """Assert that both answer the same, and return it."""
         kernel, sim = self.answers(code, packet, ctx, **options)
-        assert sim == kernel
+        assert sim == kernel, f"the simulator answers {shown(sim)}, the running kernel {shown(kernel)}"
         return kernel
 
     def maps(self, *arguments: Any, **options: Any) -> Sequence[Any]:
         """Create the same map in both, and return both."""
         return [lab.map(*arguments, **options) for lab in (self.kernel, self.sim)]
+
+
+def shown(answer: Answer) -> str:
+    """Write an answer so that a person sees what differs: the verdict as a signed number, then the bytes."""
+    if isinstance(answer, str):
+        return answer
+    retval, data, ctx = answer
+    return f"{signed(retval)} with packet {data.hex()} and context {ctx.hex() if ctx else 'none'}"
 
 
 def answer(lab: Lab, code: Items, packet: object, ctx: Any, *, repeat: int = 1, **options: Any) -> Answer:

@@ -43,6 +43,20 @@ def test_an_end_of_the_packet_moves_alike(
     same(code, packet(size), given_ctx, type="xdp", flags=ProgFlag.XDP_HAS_FRAGS)
 
 
+BORDERS = {
+    "xdp_adjust_head": (-217, -216, -215, -209, -208, -207, 49, 50, 51),
+    "xdp_adjust_meta": (-220, -216, -215, -212, -208, -4, 0, 4, 8, 12),
+    "xdp_adjust_tail": (-51, -50, -49, 3455, 3456, 3457, 3463, 3464, 3465),
+}
+"""Where the answer of a helper changes for a packet of 64 bytes, with 0 and 8 bytes of metadata, and its neighbours."""
+
+
+@pytest.mark.parametrize("meta", [0, 8])
+@pytest.mark.parametrize(("helper", "delta"), [(helper, each) for helper, some in BORDERS.items() for each in some])
+def test_a_move_is_refused_at_the_same_border(same: Callable[..., Any], helper: str, delta: int, meta: int) -> None:
+    same([mov(r2, delta), call(helper), exit_()], packet(64), XdpMd(data=meta), type="xdp")
+
+
 @pytest.mark.parametrize("helper", ["xdp_adjust_head", "xdp_adjust_tail"])
 @SETTINGS
 @given(size=st.integers(100, 4000), steps=st.lists(st.integers(-60, 60), min_size=2, max_size=5))
