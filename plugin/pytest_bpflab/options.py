@@ -8,6 +8,8 @@ from typing import Final
 
 import pytest
 
+from pytest_bpflab import report_dir
+
 MODES: Final = ("auto", "kernel", "sim", "both")
 REQUIRE_KERNEL_VARIABLE: Final = "BPFLAB_REQUIRE_KERNEL"
 
@@ -64,6 +66,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         dest="bpf_require_kernel",
         help=f"end the session with an error where bpf(2) cannot be used (also: {REQUIRE_KERNEL_VARIABLE}=1)",
     )
+    report_dir.add_options(parser, group)
     parser.addini("bpf_backend", "where BPF programs run, as --bpf", default="")
     parser.addini("bpf_strict", "as --bpf-strict", type="bool", default=False)
     parser.addini("bpf_require_kernel", "as --bpf-require-kernel", type="bool", default=False)
