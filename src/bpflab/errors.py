@@ -160,8 +160,9 @@ class FaultError(ProgramError):
     """The simulator stopped a program at an unsafe act; says which, where, and what it held.
 
     Attributes: `kind` in words (`out of bounds`, `null pointer`, ...), `program` its name, `insn` the slot of the
-    instruction, `source` its source line or empty, `registers` r0 to r10 (None: never set), `trail` the slots of the
-    last instructions, oldest first.
+    instruction, `source` its source line or empty (`file` and `line` are the place of it, with the path that the
+    compiler recorded; 0 where it is unknown), `registers` r0 to r10 (None: never set), `trail` the slots of the last
+    instructions, oldest first.
     """
 
     def __init__(
@@ -172,6 +173,8 @@ class FaultError(ProgramError):
         program: str,
         insn: int = -1,
         source: str = "",
+        file: str = "",
+        line: int = 0,
         registers: tuple[int | None, ...] = (),
         trail: tuple[int, ...] = (),
     ) -> None:
@@ -180,6 +183,8 @@ class FaultError(ProgramError):
         self.program = program
         self.insn = insn
         self.source = source
+        self.file = file
+        self.line = line
         self.registers = registers
         self.trail = trail
 

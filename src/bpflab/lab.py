@@ -13,6 +13,7 @@ from bpflab.errors import ClosedError
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from pathlib import Path
+    from re import Pattern
     from types import TracebackType
     from typing import Any, Self
 
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from bpflab.objects.loaded import LoadedObject
     from bpflab.programs.chain import Chain
     from bpflab.programs.program import Program
+    from bpflab.programs.rejection import Rejection
     from bpflab.sim.clock import Chance, Clock
     from bpflab.sim.world import World
 
@@ -172,6 +174,27 @@ class Lab:
 
         self.check_open()
         return load_object(self, source, programs=programs, rodata=rodata)
+
+    def rejects(
+        self,
+        message: str | Pattern[str] | None = None,
+        *,
+        insn: int | None = None,
+        source: str | int | None = None,
+        program: str | None = None,
+        errno: int | str | None = None,
+    ) -> Rejection:
+        """Expect that the verifier refuses a program that the `with` block loads; the block ends there.
+
+        `message` is a part of the log's words, or a `re.compile(...)` that is searched for in it; `insn` the number of
+        the instruction in the log; `source` `file.c:12`, a line's number, or part of its text; `program` the
+        program's name; `errno` a name or number. NotRejectedError, which is an AssertionError too, when all is taken,
+        or refused otherwise. Other errors pass through. The result's `error` is the VerifierError.
+        """
+        from bpflab.programs.rejection import rejection
+
+        self.check_open()
+        return rejection(message, insn=insn, source=source, program=program, errno=errno)
 
     @property
     def pin_root(self) -> str:

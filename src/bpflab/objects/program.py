@@ -43,6 +43,7 @@ def _sent(lab: Lab, request: LoadRequest, spec: ProgramSpec) -> int:
     try:
         return send(lab.call, request)
     except VerifierError as error:
+        error.locate(spec.lines)
         for each in spec.poisoned:
             error.add_note(f"Instruction {each.insn} was made invalid when the program was fitted: {each.reason}")
         raise

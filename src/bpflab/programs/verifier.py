@@ -7,9 +7,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from bpflab.errors import ProgramError
+from bpflab.programs.place import line_at, logged_line, refused_insn, refused_words
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from bpflab.errors import CallFailure
+    from bpflab.obj.spec import SourceLine
 
 SHOWN_LINES = 14
 _STATISTICS = re.compile(
@@ -24,7 +28,8 @@ class VerifierError(ProgramError):
     """The verifier refused a program.
 
     Attributes: `log` the whole log, `program` the program's name, `failure` the facts of the call,
-    `left_out` how many lines of the log the text does not show.
+    `left_out` how many lines of the log the text does not show, `insn` the instruction that was refused (as the log
+    numbers it; -1 where it names none), `line` its source line or None, `reason` what the verifier says of it.
     """
 
     def __init__(self, program: str, log: str, failure: CallFailure) -> None:
@@ -34,10 +39,17 @@ class VerifierError(ProgramError):
         self.log = log
         self.failure = failure
         self.left_out = len(log.splitlines()) - len(shown)
+        self.insn = refused_insn(lines)
+        self.line = logged_line(lines, self.insn)
+        self.reason = "\n".join(refused_words(lines))
         super().__init__(
             f"The verifier refused program {program!r} ({failure.name}). The last lines of its log "
             f"({self.left_out} more in .log):\n" + "\n".join(f"    {line}" for line in shown)
         )
+
+    def locate(self, lines: Sequence[SourceLine]) -> None:
+        """Take the source line from the program's own line info, which has the whole path of the file."""
+        self.line = line_at(lines, self.insn) or self.line
 
 
 @dataclass(frozen=True, slots=True)

@@ -39,6 +39,8 @@ def fault_error(fault: Fault, program: SimProgram) -> FaultError:
         program=program.name,
         insn=moment.pc,
         source=str(source) if source else "",
+        file=source.file if source else "",
+        line=source.line if source else 0,
         registers=moment.registers,
         trail=moment.trail,
     )
