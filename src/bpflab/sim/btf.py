@@ -9,8 +9,6 @@ from typing import TYPE_CHECKING, ClassVar, Final
 from bpflab.abi.btf import HEADER_SIZE, MAGIC, VERSION
 from bpflab.abi.errno import Errno
 from bpflab.errors import BtfError
-from bpflab.obj.btf import Btf
-from bpflab.obj.btf_layout import size_of
 from bpflab.sim.objects import KernelObject
 from bpflab.sim.refusal import Refusal, refuse_if
 
@@ -27,6 +25,8 @@ class SimBtf(KernelObject):
     kind: ClassVar[str] = "btf"
 
     def __init__(self, kernel: SimKernel, data: bytes) -> None:
+        from bpflab.obj.btf import Btf
+
         super().__init__()
         self.kernel = kernel
         self.data = data
@@ -34,6 +34,8 @@ class SimBtf(KernelObject):
 
     def size_of(self, type_id: int) -> int:
         """Return the bytes of a value of a type; EINVAL for an id that has no size."""
+        from bpflab.obj.btf_layout import size_of
+
         try:
             return size_of(self.types, type_id)
         except BtfError:

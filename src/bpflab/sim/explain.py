@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from bpflab.asm.disassembler import text_at
 from bpflab.errors import FaultError
 from bpflab.sim.fault import register_text
 
@@ -57,6 +56,8 @@ def _steps(program: SimProgram, moment: Moment) -> Iterator[str]:
 
 
 def _insn(program: SimProgram, pc: int) -> str:
+    from bpflab.asm.disassembler import text_at
+
     insns = program.spec.insns
     return text_at(insns, pc) if pc < len(insns) else "(past the last instruction)"
 

@@ -9,8 +9,6 @@ from bpflab.abi.btf import BtfKind
 from bpflab.abi.errno import Errno
 from bpflab.abi.flags import MapFlag
 from bpflab.abi.map_types import MapType
-from bpflab.obj.btf_layout import resolve
-from bpflab.obj.btf_types import Int
 from bpflab.sim.maps import record, rules
 from bpflab.sim.maps.base import EXIST, LOCK, NOEXIST, SimMap
 from bpflab.sim.refusal import Refusal, refuse_if
@@ -36,6 +34,9 @@ class IndexedMap(SimMap):
 
     def check_btf(self, btf: SimBtf) -> None:
         """Refuse (EINVAL) a key that is no 4-byte integer; a section of variables needs none."""
+        from bpflab.obj.btf_layout import resolve
+        from bpflab.obj.btf_types import Int
+
         spec, types = self.spec, btf.types
         if not spec.btf_key_type_id:
             section = types.kind(resolve(types, spec.btf_value_type_id)) == BtfKind.DATASEC

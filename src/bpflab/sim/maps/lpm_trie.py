@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, ClassVar, Final
 from bpflab.abi.btf import BtfKind
 from bpflab.abi.errno import Errno
 from bpflab.abi.map_types import MapType
-from bpflab.obj.btf_layout import resolve
 from bpflab.sim.maps import record, rules
 from bpflab.sim.maps.base import EXIST, NOEXIST, SimMap
 from bpflab.sim.maps.element import Element
@@ -52,6 +51,8 @@ class LpmTrieMap(SimMap):
 
     def check_btf(self, btf: SimBtf) -> None:
         """Refuse (EINVAL) a key that is no struct."""
+        from bpflab.obj.btf_layout import resolve
+
         key = self.spec.btf_key_type_id
         refuse_if(not key or btf.types.kind(resolve(btf.types, key)) != BtfKind.STRUCT)
 

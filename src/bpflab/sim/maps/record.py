@@ -15,17 +15,12 @@ from bpflab.abi.errno import Errno
 from bpflab.abi.flags import MapFlag
 from bpflab.abi.map_fields import FIELDS, NEED_LOCK, SPIN_LOCKS, STARTS_AT_ONE
 from bpflab.errors import BtfError
-from bpflab.obj import btf_types as t
-from bpflab.obj.btf_layout import resolve, size_of
 from bpflab.sim.refusal import refuse_if
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from bpflab.obj.btf import Btf
     from bpflab.sim.maps.spec import MapSpec
 
-MAX_DEPTH: Final = 4
 RESTRICTED: Final = int(MapFlag.RDONLY_PROG | MapFlag.WRONLY_PROG)
 
 
@@ -43,8 +38,10 @@ def special_fields(btf: Btf, type_id: int) -> tuple[SpecialField, ...]:
 
     The kernel takes no notice of any when they do not go together, and neither does this.
     """
+    from bpflab.sim.maps.typed_fields import fields_inside
+
     try:
-        found = sorted(_inside(btf, resolve(btf, type_id), 0, MAX_DEPTH), key=lambda field: field.offset)
+        found = sorted(fields_inside(btf, type_id), key=lambda field: field.offset)
     except BtfError:
         return ()
     fields = tuple(field for field in found if not field.offset % FIELDS[field.name].alignment)
@@ -62,38 +59,6 @@ def _go_together(fields: tuple[SpecialField, ...]) -> bool:
     twice = any(count > 1 and FIELDS[name].only_one for name, count in names.items())
     locks = sum(names[name] for name in SPIN_LOCKS)
     return not twice and locks <= 1 and (locks == 1 or NEED_LOCK.isdisjoint(names))
-
-
-def _walk(btf: Btf, type_id: int, offset: int, depth: int) -> Iterator[SpecialField]:
-    type_id = resolve(btf, type_id)
-    match btf[type_id]:
-        case t.Composite(name=name, size=size) if name in FIELDS:
-            if size == FIELDS[name].size:
-                yield SpecialField(name, offset, size)
-        case t.Array(type_id=element, length=length) if depth:
-            yield from _repeat(btf, element, offset, length, depth - 1)
-        case t.Pointer(type_id=pointed) if isinstance(btf[pointed], t.TypeTag) and btf.name(pointed) in FIELDS:
-            yield SpecialField(btf.name(pointed), offset, FIELDS[btf.name(pointed)].size)
-        case _ if depth:
-            yield from _inside(btf, type_id, offset, depth - 1)
-
-
-def _inside(btf: Btf, type_id: int, offset: int, depth: int) -> Iterator[SpecialField]:
-    """Walk the members of a struct or union, or the variables of a section."""
-    match btf[type_id]:
-        case t.Composite(members=members):
-            for member in members:
-                yield from _walk(btf, member.type_id, offset + member.bit_offset // 8, depth)
-        case t.Datasec(variables=variables):
-            for variable in variables:
-                var = btf.get(variable.type_id, t.Var)
-                yield from _walk(btf, var.type_id, offset + variable.offset, depth)
-
-
-def _repeat(btf: Btf, element: int, offset: int, length: int, depth: int) -> Iterator[SpecialField]:
-    found, size = tuple(_walk(btf, element, 0, depth)), size_of(btf, element)
-    for start in range(offset, offset + length * size, size or 1) if found else ():
-        yield from (SpecialField(each.name, start + each.offset, each.size) for each in found)
 
 
 def without(fields: tuple[SpecialField, ...], value: bytes) -> bytes:
