@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from bpflab.abi.architectures import current
@@ -30,6 +30,10 @@ class Launch:
 
     command: tuple[str, ...]
     environment: Mapping[str, str]
+
+    def with_environment(self, extra: Mapping[str, str]) -> Launch:
+        """Give the same with more variables."""
+        return replace(self, environment={**self.environment, **extra})
 
     def become(self, arguments: Sequence[str]) -> None:
         """Replace this process by the guest, so that signals, standard streams and exit code are its own."""
