@@ -25,8 +25,9 @@ ALLOWED = {
     "handles": BASE | {"backend"},
     "maps": BASE | {"backend", "handles", "obj", "events"},
     "programs": BASE | {"backend", "handles", "asm", "obj", "contexts"},
-    "objects": BASE | {"backend", "obj", "maps", "programs"},
-    "lab": BASE | {"backend", "maps", "programs", "objects"},
+    "snapshots": BASE | {"backend", "maps"},
+    "objects": BASE | {"backend", "obj", "maps", "programs", "snapshots"},
+    "lab": BASE | {"backend", "maps", "programs", "objects", "snapshots"},
 }
 """The rooms that each room may import. What is not listed stands above the Lab and may import everything."""
 EXCEPTIONS = {

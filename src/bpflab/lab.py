@@ -5,13 +5,13 @@ from __future__ import annotations
 import contextlib
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
-from bpflab.backend.base import simulating
+from bpflab.backend.base import simulated, simulating
 from bpflab.backend.call import DEFAULT_RETRY, Caller
 from bpflab.backend.select import open_backend
 from bpflab.errors import ClosedError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
     from pathlib import Path
     from re import Pattern
     from types import TracebackType
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from bpflab.backend.base import Backend
     from bpflab.errors import RetryPolicy
     from bpflab.maps.base import Map
+    from bpflab.maps.handle import MapHandle
     from bpflab.obj.spec import ObjectSpec
     from bpflab.objects.loaded import LoadedObject
     from bpflab.programs.chain import Chain
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from bpflab.programs.rejection import Rejection
     from bpflab.sim.clock import Chance, Clock
     from bpflab.sim.world import World
+    from bpflab.snapshots.snapshot import Snapshot
 
 
 class Closable(Protocol):
@@ -196,6 +198,32 @@ class Lab:
         self.check_open()
         return rejection(message, insn=insn, source=source, program=program, errno=errno)
 
+    def snapshot(self, *maps: MapHandle[Any, Any]) -> Snapshot:
+        """Keep what maps hold now, all of the Lab's by default; `restore()` of the result brings it back.
+
+        All of them together with what a test may set in a simulated kernel: CPU, clock, random numbers, world. What
+        cannot be brought back is in the result's `left_out`; `bpflab.snapshots.snapshot.Snapshot` says more.
+        """
+        from bpflab.maps.handle import MapHandle
+        from bpflab.snapshots.snapshot import Snapshot
+
+        self.check_open()
+        owned = [each for each in self._owned if isinstance(each, MapHandle)]
+        simulator = simulated(self.backend)
+        others = [simulator.keep()] if simulator and not maps else []
+        return self.own(Snapshot(self, maps or owned, others))
+
+    @contextlib.contextmanager
+    def scope(self) -> Iterator[Self]:
+        """Close what is opened inside the `with` block at its end, and leave what was open before."""
+        before = {id(each) for each in self._owned}
+        try:
+            yield self
+        finally:
+            opened = [each for each in self._owned if id(each) not in before]
+            self._owned[:] = [each for each in self._owned if id(each) in before]
+            close_all(opened)
+
     @property
     def pin_root(self) -> str:
         """The directory of maps that their objects pin by name: the one given, or a private BPF file system."""
@@ -257,10 +285,9 @@ class Lab:
         self._closed = True
         with contextlib.ExitStack() as stack:
             stack.callback(self.backend.shutdown)
-            for resource in self._owned:
-                stack.callback(resource.close)
+            stack.callback(self.maps.clear)
+            stack.callback(close_all, list(self._owned))
             self._owned.clear()
-            self.maps.clear()
 
     def __enter__(self) -> Self:
         self.check_open()
@@ -274,3 +301,10 @@ class Lab:
     def __repr__(self) -> str:
         state = "closed" if self._closed else f"{len(self._owned)} open"
         return f"<Lab on {self.backend.name}, {state}>"
+
+
+def close_all(resources: Iterable[Closable]) -> None:
+    """Close resources, the last one first; every close is tried, and the last error is raised."""
+    with contextlib.ExitStack() as stack:
+        for resource in resources:
+            stack.callback(resource.close)

@@ -109,6 +109,9 @@ class Preparing(Protocol):
 class Simulating(Protocol):
     """What the backend of a simulated kernel offers besides: all that is the test's to set."""
 
+    def keep(self) -> Callable[[], None]:
+        """Remember all of it; the result sets it back, as often as it is called."""
+
     cpu: int
     """The CPU that programs run on, from 0 to `possible_cpus` - 1."""
 
@@ -132,12 +135,25 @@ class Wrapping(Protocol):
     inner: Backend
 
 
-def simulating(backend: Backend, what: str) -> Simulating:
-    """Return the simulated kernel's backend, or the one inside; NotSupportedError that names `what` without one."""
+def is_simulating(backend: Backend) -> bool:
+    """Tell whether a simulated kernel answers, at once or inside a backend around it."""
+    if isinstance(backend, Simulating):
+        return True
+    return isinstance(backend, Wrapping) and is_simulating(backend.inner)
+
+
+def simulated(backend: Backend) -> Simulating | None:
+    """Return the simulated kernel's backend, or the one inside; None where no simulated kernel answers."""
     if isinstance(backend, Simulating):
         return backend
-    if isinstance(backend, Wrapping):
-        return simulating(backend.inner, what)
+    return simulated(backend.inner) if isinstance(backend, Wrapping) else None
+
+
+def simulating(backend: Backend, what: str) -> Simulating:
+    """Return the simulated kernel's backend, or the one inside; NotSupportedError that names `what` without one."""
+    found = simulated(backend)
+    if found is not None:
+        return found
     raise NotSupportedError(
         f"Backend {backend.name!r} has no {what} that a test can set; use the simulated kernel: --bpf=sim, Lab('sim')."
     )

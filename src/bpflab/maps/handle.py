@@ -41,6 +41,8 @@ class MapHandle(Presence, Generic[K, V]):
         self.shape = shape
 
     by_id = Command.MAP_GET_FD_BY_ID
+    frozen = False
+    """Whether `freeze()` was called on this object."""
 
     @property
     def info(self) -> MapInfo:
@@ -112,6 +114,7 @@ class MapHandle(Presence, Generic[K, V]):
         MapBusyError when it is mapped for writing, NotPermittedError when it is frozen already.
         """
         self._command(Command.MAP_FREEZE, map_fd=self.fileno())
+        self.frozen = True
 
     def close(self) -> None:
         """Close this descriptor of the map. The map itself lives while a program, a pin or a descriptor holds it."""

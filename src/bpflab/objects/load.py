@@ -44,7 +44,7 @@ def load_object(
     maps = create_maps(lab, spec, btf)
     live = {name: load_program_spec(lab, spec.programs[name], maps, btf) for name in wanted}
     initialise_maps(spec, maps, live)
-    return LoadedObject(spec, maps, live, refusal)
+    return LoadedObject(lab, spec, maps, live, refusal)
 
 
 def _check_byteorder(lab: Lab, spec: ObjectSpec) -> None:

@@ -9,13 +9,15 @@ from bpflab.objects.names import Names
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from bpflab.lab import Lab
     from bpflab.maps.base import Map
     from bpflab.obj.spec import ObjectSpec
     from bpflab.programs.program import Program
+    from bpflab.snapshots.snapshot import Snapshot
 
 
 class LoadedObject:
-    """A loaded object: `maps` and `programs` by attribute and by name, `spec` what its file said.
+    """A loaded object: `maps` and `programs` by attribute and by name, `spec` what its file said, `lab` its owner.
 
     `btf_refusal` says why the kernel did not take the object's BTF, in which case programs were loaded without
     source lines; it is empty otherwise.
@@ -23,15 +25,23 @@ class LoadedObject:
 
     def __init__(
         self,
+        lab: Lab,
         spec: ObjectSpec,
         maps: Mapping[str, Map[Any, Any]],
         programs: Mapping[str, Program],
         btf_refusal: str = "",
     ) -> None:
+        self.lab = lab
         self.spec = spec
         self.maps: Names[Map[Any, Any]] = Names(maps, "map", spec.name)
         self.programs: Names[Program] = Names(programs, "program", spec.name)
         self.btf_refusal = btf_refusal
+
+    def snapshot(self) -> Snapshot:
+        """Keep what the object's maps hold now; `restore()` of the result brings it back. It belongs to the Lab."""
+        from bpflab.snapshots.snapshot import Snapshot
+
+        return self.lab.own(Snapshot(self.lab, self.maps.values()))
 
     def __repr__(self) -> str:
         return f"<{self.spec.name}: programs {', '.join(self.programs)}; maps {', '.join(self.maps) or 'none'}>"

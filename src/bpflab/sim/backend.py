@@ -17,7 +17,7 @@ from bpflab.sim.refusal import Refusal, refuse_if
 
 if TYPE_CHECKING:
     import ctypes
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from bpflab.abi.layout import ByteOrder
     from bpflab.backend.base import MappedMemory
@@ -108,6 +108,12 @@ class SimBackend:
             self.kernel.bpffs.unmount_all()
 
     @property
+    def keep(self) -> Callable[[], None]:
+        """Remember the CPU, the clock, the random numbers and the world; the result sets them back."""
+        from bpflab.sim.keep import KeptWorld
+
+        return KeptWorld(self.kernel)
+
     def world(self) -> World:
         """The kernel's interfaces, routes, neighbours and replaced helpers, and what programs did."""
         return self.kernel.world

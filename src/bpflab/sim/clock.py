@@ -6,7 +6,7 @@ import heapq
 import itertools
 import random
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from bpflab.errors import ArgumentError
 
@@ -61,6 +61,18 @@ class Clock:
                 alarm.call()
         self.now = end
 
+    def state(self) -> tuple[int, int, list[Alarm]]:
+        """Return what `restore` brings back: the time, the time of boot, and the alarms that are set."""
+        return self.now, self.epoch, list(self._alarms)
+
+    def restore(self, state: tuple[int, int, list[Alarm]]) -> None:
+        """Go back to an earlier time. Alarms that were set since are cancelled; those that were called stay called."""
+        self.now, self.epoch, alarms = state
+        for alarm in [alarm for alarm in self._alarms if alarm not in alarms]:
+            alarm.cancel()
+        self._alarms = [alarm for alarm in self._alarms if not alarm.cancelled]
+        heapq.heapify(self._alarms)
+
     def at(self, when: int, call: Callable[[], object]) -> Alarm:
         """Call a function when the clock reaches `when`; one that is past is called at the next advance."""
         alarm = Alarm(when, next(self._numbers), call)
@@ -73,11 +85,26 @@ class Chance:
 
     def __init__(self, seed: int = 0) -> None:
         self._random = random.Random(seed)
+        self.drawn = 0
+        """Counts each draw and each new seed: the same number is the same place in the same sequence."""
 
     def seed(self, seed: int) -> None:
         """Start the sequence that belongs to this seed."""
+        self.drawn += 1
         self._random.seed(seed)
 
     def u32(self) -> int:
         """Return the next 32 random bits."""
+        self.drawn += 1
         return self._random.getrandbits(32)
+
+    def state(self) -> object:
+        """Return what `restore` brings back: the place in the sequence."""
+        return self.drawn, self._random.getstate()
+
+    def restore(self, state: object) -> None:
+        """Go back to a place in the sequence."""
+        drawn, inner = cast("tuple[int, Any]", state)
+        if drawn != self.drawn:
+            self.drawn = drawn
+            self._random.setstate(inner)
