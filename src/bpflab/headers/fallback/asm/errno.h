@@ -1,0 +1,2 @@
+/* As architectures without particulars have it. */
+#include <asm-generic/errno.h>
