@@ -11,10 +11,13 @@ from bpflab.arguments import near_names
 from bpflab.errors import InputError
 
 if TYPE_CHECKING:
+    from typing import SupportsInt
+
     from bpflab.abi.context import ContextField, ContextLayout
     from bpflab.abi.layout import ByteOrder
     from bpflab.abi.prog_types import ProgType
 
+WORD = (1 << 64) - 1
 ContextValue = int | tuple[int, ...]
 
 
@@ -139,6 +142,13 @@ class RawContext:
 
     def __repr__(self) -> str:
         return f"RawContext({self.data!r})"
+
+
+class Arguments(RawContext):
+    """Arguments of a traced function: integers, or objects of the simulated world by their address."""
+
+    def __init__(self, values: Sequence[SupportsInt], byteorder: ByteOrder = "little") -> None:
+        super().__init__(b"".join((int(value) & WORD).to_bytes(8, byteorder) for value in values))
 
 
 AnyContext = Context | RawContext

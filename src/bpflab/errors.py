@@ -220,12 +220,32 @@ class HandlerErrors(BpfError, ExceptionGroup[Exception]):  # noqa: N818 - severa
     """Callbacks of a consumer failed while it ran; the group holds what they raised."""
 
 
+class UnscriptedCallError(BpfError):
+    """A strict mock was called in a way that nobody had scripted; says the call and what was scripted."""
+
+
+class UnusedAnswersError(BpfError, AssertionError):
+    """Answers that were scripted for a mock were never asked for; says which, and what was called."""
+
+
+class FaultMissedError(BpfError, AssertionError):
+    """A fault that was expected to strike never did; says what it waits for and what it saw."""
+
+
 class AttachError(BpfError):
     """A program could not be attached to a hook."""
 
 
 class RunnerError(BpfError):
     """A Python of another architecture could not be had or started; says what failed and what to do."""
+
+
+class BenchError(BpfError):
+    """Benchmarks could not be measured, kept, compared or drawn; says what failed and what to do."""
+
+
+class UnsetFieldWarning(UserWarning):
+    """A program read a field of a kernel's object that the test did not give."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -91,6 +91,16 @@ RULES: Final[Mapping[ProgType, RunRule]] = MappingProxyType(
 )
 """The types that can be run, with what they take."""
 
+_ARGUMENTS: Final = RunRule(repeat=False, max_ctx=96)
+
+SIMULATED: Final[Mapping[ProgType, RunRule]] = MappingProxyType(
+    {
+        ProgType.TRACING: _ARGUMENTS,
+        ProgType.LSM: _ARGUMENTS,
+    }
+)
+"""What only the simulated kernel runs, or runs with more than others take."""
+
 INSTEAD: Final[Mapping[ProgType, str]] = MappingProxyType(
     {
         ProgType.KPROBE: "attach it and call the probed function, or run the same code as a raw tracepoint program",

@@ -75,9 +75,9 @@ def kernel_types(raw: bytes) -> Btf:
 
 
 def _config(backend: Kernel) -> KernelConfig:
-    """Return the configuration of the backend's kernel: one without types shows no options either."""
+    """Return the configuration of the backend's kernel; of a simulated one it says no more than the version."""
     from bpflab.obj.kconfig import KernelConfig
 
-    if backend.kernel_btf() is None:
+    if backend.name != "kernel":
         return KernelConfig(".".join(map(str, backend.release)), platform.machine())
     return KernelConfig.of_kernel()

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from bpflab.abi.context import run_layout_of
 from bpflab.abi.flags import RunFlag
-from bpflab.abi.run_rules import ETH_HLEN, INSTEAD, RULES, XDP_MAX_META, RunRule, Want
+from bpflab.abi.run_rules import ETH_HLEN, INSTEAD, RULES, SIMULATED, XDP_MAX_META, RunRule, Want
 from bpflab.contexts import AnyContext, RawContext, XdpMd, context_class
 from bpflab.errors import CannotRunError, InputError
 
@@ -17,12 +17,16 @@ if TYPE_CHECKING:
     from bpflab.abi.prog_types import ProgType
 
 
-def rule_of(prog_type: ProgType) -> RunRule:
-    """Return what a test run of this type takes; CannotRunError with what to do instead when there is none."""
-    rule = RULES.get(prog_type)
+def rule_of(prog_type: ProgType, *, simulated: bool = False) -> RunRule:
+    """Return what a test run of this type takes; CannotRunError with what to do instead when there is none.
+
+    `simulated` asks for a run by the simulated kernel, which runs more types than others.
+    """
+    rule = (SIMULATED.get(prog_type) if simulated else None) or RULES.get(prog_type)
     if rule is None:
         instead = INSTEAD.get(prog_type, "test it through the hook it attaches to")
-        raise CannotRunError(f"The kernel cannot run {prog_type.name} programs on demand; {instead}.")
+        elsewhere = " The simulated kernel can: --bpf=sim, Lab('sim')." if prog_type in SIMULATED else ""
+        raise CannotRunError(f"The kernel cannot run {prog_type.name} programs on demand; {instead}.{elsewhere}")
     return rule
 
 

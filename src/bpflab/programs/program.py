@@ -5,12 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from bpflab.abi.commands import Command
+from bpflab.contexts import Arguments
 from bpflab.handles.presence import Presence
 from bpflab.programs.info import ProgramInfo, program_info
 from bpflab.programs.links import all_links
 from bpflab.programs.run import Runner
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import SupportsInt
+
     from bpflab.abi.prog_types import ProgType
     from bpflab.backend.descriptor import Descriptor
     from bpflab.contexts import AnyContext
@@ -54,16 +58,20 @@ class Program(Presence):
         flags: int = 0,
         cpu: int | None = None,
         batch_size: int | None = None,
+        args: Sequence[SupportsInt] | None = None,
     ) -> RunResult:
         """Run the program on a packet, by BPF_PROG_TEST_RUN, and return its verdict and what came out.
 
         `data` is the packet from its Ethernet header on (from the IP header for NETFILTER), as bytes or anything
         with `__bytes__`. `ctx` is a context of the program's type (`XdpMd`, `SkBuff`, ...) or its bytes. `repeat`
         runs it so many times, each on the packet that the run before left, and reports the mean duration. `flags` are
-        RunFlag; `cpu` (RAW_TRACEPOINT) the CPU to run on; `batch_size` (XDP_LIVE_FRAMES) frames a batch.
+        RunFlag; `cpu` (RAW_TRACEPOINT) the CPU to run on; `batch_size` (XDP_LIVE_FRAMES) frames a batch. `args` are the
+        arguments of a tracing program, in the place of `ctx`: numbers, or objects of the simulated world.
 
         InputError says what the kernel would answer with EINVAL; CannotRunError that no kernel runs the type.
         """
+        if args is not None:
+            ctx = Arguments(args, self.byteorder)
         runner = self._runner
         if runner is None:
             runner = self._runner = Runner(self.lab, self, self.type)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from bpflab.abi.attr import LAYOUTS
 from bpflab.abi.commands import Command
 from bpflab.abi.context import run_layout_of
+from bpflab.backend.base import is_simulating
 from bpflab.backend.call import syscall_error
 from bpflab.backend.slots import SlotPool
 from bpflab.programs.inputs import check_data, check_options, context_bytes, packet_bytes, rule_of
@@ -70,7 +71,7 @@ class Runner:
         self._program = program
         self._type = prog_type
         self._bpf = lab.backend.bpf
-        self._rule = rule_of(prog_type)
+        self._rule = rule_of(prog_type, simulated=is_simulating(lab.backend))
         self._fd = program.fileno()
         self._pool = SlotPool(self._ready_slot)
         self._least, self._most = self._rule.min_data, min(self._rule.max_data, FIRST_ROOM - GROWTH)

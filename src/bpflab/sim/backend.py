@@ -99,21 +99,22 @@ class SimBackend:
             self.kernel.bpffs.unlink(path)
 
     def kernel_btf(self) -> bytes | None:
-        """Return None: the simulated kernel has no types of its own."""
-        return None
+        """Return the types that the simulated kernel was given; None when it has none."""
+        btf = self.kernel.types.btf
+        return None if btf is None else btf.data
 
     def shutdown(self) -> None:
         """Remove all pins; descriptors given out are their owner's."""
         with self.kernel.lock:
             self.kernel.bpffs.unmount_all()
 
-    @property
     def keep(self) -> Callable[[], None]:
         """Remember the CPU, the clock, the random numbers and the world; the result sets them back."""
         from bpflab.sim.keep import KeptWorld
 
         return KeptWorld(self.kernel)
 
+    @property
     def world(self) -> World:
         """The kernel's interfaces, routes, neighbours and replaced helpers, and what programs did."""
         return self.kernel.world

@@ -54,3 +54,11 @@ class PerfEvent(Event):
     index: int
     data: bytes
     answer: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class UnsetRead(Event):
+    """A read of a field of a kernel's object that the test did not give; it was zero."""
+
+    structure: str
+    field: str

@@ -16,6 +16,7 @@ from bpflab.sim.bpffs import BpfFs
 from bpflab.sim.clock import Chance, Clock
 from bpflab.sim.commands import find_commands
 from bpflab.sim.files import FileTable
+from bpflab.sim.kernel_types import RUNNING, KernelTypes
 from bpflab.sim.memory import Memory
 from bpflab.sim.objects import IdTable, ObjectT
 from bpflab.sim.refusal import Refusal
@@ -24,6 +25,7 @@ from bpflab.sim.world import World
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from bpflab.abi.layout import ByteOrder
     from bpflab.abi.prog_types import ProgType
@@ -41,11 +43,16 @@ UNION_SIZES: Final = {Command.LINK_CREATE: 60}
 
 @dataclass(frozen=True, slots=True)
 class Machine:
-    """What a simulated kernel runs on: the number of CPUs, the byte order of programs and maps, its version."""
+    """What a simulated kernel runs on: the number of CPUs, the byte order of programs and maps, its version.
+
+    `btf` are the types of its kernel: raw BTF, a file of it, `running` for those of the kernel that this process runs
+    on (none where it offers none), or None for a kernel without types.
+    """
 
     possible_cpus: int = 4
     byteorder: ByteOrder = sys.byteorder
     release: tuple[int, int, int] = (6, 18, 0)
+    btf: bytes | str | Path | None = RUNNING
 
 
 class SimKernel:
@@ -68,7 +75,8 @@ class SimKernel:
         self.btfs: IdTable[SimBtf] = IdTable()
         self.links: IdTable[SimLink] = IdTable()
         self.places: dict[tuple[object, ...], Place] = {}
-        self.world = World()
+        self.types = KernelTypes(self.machine.btf, self.machine.byteorder)
+        self.world = World(memory=self.memory, types=self.types)
         self.counting = 0
         self.timers: dict[int, Timer] = {}
         self.last_run_steps = 0

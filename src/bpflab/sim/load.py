@@ -9,10 +9,12 @@ from bpflab.abi.errno import Errno
 from bpflab.abi.flags import MapFlag, ProgFlag
 from bpflab.abi.insn import WideSource
 from bpflab.abi.map_types import MapType
+from bpflab.abi.prog_types import ProgType
 from bpflab.sim.check import MapFacts, MapReference, Refused, Subject, check_once, rewrite
 from bpflab.sim.engine import prepare
 from bpflab.sim.functions import functions
 from bpflab.sim.hooks import OpaqueHook, find_hook
+from bpflab.sim.kfunc_calls import KfuncCalls, kfunc_calls
 from bpflab.sim.maps.map_in_map import ArrayOfMaps, HashOfMaps
 from bpflab.sim.maps.prog_array import ProgArrayMap
 from bpflab.sim.programs import ProgSpec, SimProgram
@@ -30,6 +32,8 @@ if TYPE_CHECKING:
     from bpflab.sim.request import Request
 
 RDONLY_PROG: Final = int(MapFlag.RDONLY_PROG)
+MAY_WRITE: Final = frozenset({ProgType.STRUCT_OPS})
+"""Types whose programs may write to some fields of the kernel's objects; which ones is not looked at."""
 MAX_FROZEN: Final = 1 << 20
 """Contents of read-only maps up to this many bytes are shown to the check."""
 
@@ -38,14 +42,17 @@ def load(kernel: SimKernel, spec: ProgSpec, request: Request, btf: SimBtf | None
     """Make a program ready and give it an id; refuses what the kernel would, and says why in the log."""
     resolver = Resolver(kernel, spec.insns, request["fd_array"], log)
     addresses = resolver.resolve()
-    checked = _check(kernel, spec, btf, addresses, log)
+    calls = kfunc_calls(kernel, spec.insns, log)
+    checked = _check(kernel, spec, _subject(kernel, spec, btf, addresses, calls), log)
     engine = prepare(
         rewrite(spec.insns, checked.context),
         kernel.memory,
         helpers=kernel.helpers(spec.type),
+        kfuncs=calls.functions,
         addresses=addresses.values,
         name=spec.name,
         strict_alignment=bool(spec.flags & ProgFlag.STRICT_ALIGNMENT),
+        probes=checked.probes,
     )
     bound = resolver.bound(request["fd_array_cnt"])
     program = SimProgram(kernel, spec, engine, map_slots=addresses.maps, bound=bound, btf=btf)
@@ -66,10 +73,10 @@ def _adopt(program: SimProgram) -> None:
         refuse_if(target.exclusive and target.exclusive != program.digest, Errno.EACCES)
 
 
-def _check(kernel: SimKernel, spec: ProgSpec, btf: SimBtf | None, addresses: Addresses, log: Log) -> Checked:
+def _check(kernel: SimKernel, spec: ProgSpec, subject: Subject, log: Log) -> Checked:
     try:
         rules = (spec.expected_attach_type, spec.attach_btf_id, tuple(sorted(kernel.world.helpers)))
-        checked = check_once(_subject(kernel, spec, btf, addresses), rules)
+        checked = check_once(subject, rules)
     except Refused as refused:
         log.write(refused.log)
         raise Refusal(refused.errno) from None
@@ -77,10 +84,11 @@ def _check(kernel: SimKernel, spec: ProgSpec, btf: SimBtf | None, addresses: Add
     return checked
 
 
-def _subject(kernel: SimKernel, spec: ProgSpec, btf: SimBtf | None, addresses: Addresses) -> Subject:
+def _subject(kernel: SimKernel, spec: ProgSpec, btf: SimBtf | None, addresses: Addresses, calls: KfuncCalls) -> Subject:
     hook, helpers, structure = find_hook(spec.type), kernel.helpers(spec.type), layout_of(spec.type)
     known = functions(spec.func_info, btf, structure.name if structure else None)
     anything = isinstance(hook, OpaqueHook)
+    typed = bool(calls.facts or spec.attach_btf_id)
 
     def allowed(number: int) -> bool:
         return hook.helper_allowed(spec, number) and (anything or number in helpers)
@@ -100,6 +108,10 @@ def _subject(kernel: SimKernel, spec: ProgSpec, btf: SimBtf | None, addresses: A
         byteorder=kernel.machine.byteorder,
         sleepable=bool(spec.flags & ProgFlag.SLEEPABLE),
         func_info=bool(known),
+        kernel_types=kernel.types.btf if typed else None,
+        own_types=btf.types if btf is not None else None,
+        writable_types=spec.type in MAY_WRITE,
+        kfuncs=calls.facts,
     )
 
 

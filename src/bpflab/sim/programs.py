@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from bpflab.abi.layout import ByteOrder
     from bpflab.abi.prog_types import ProgType
     from bpflab.asm.insn import Insn
+    from bpflab.obj.btf import Btf
     from bpflab.sim.btf import SimBtf
     from bpflab.sim.engine import Program
     from bpflab.sim.kernel import SimKernel
@@ -50,7 +51,10 @@ class Records:
 
 @dataclass(frozen=True, slots=True)
 class ProgSpec:
-    """A program as it was asked for. `insns` are as they were given, with descriptors in them."""
+    """A program as it was asked for. `insns` are as they were given, with descriptors in them.
+
+    `kernel_types` is what `attach_btf_id` refers to.
+    """
 
     type: ProgType
     insns: tuple[Insn, ...]
@@ -63,6 +67,7 @@ class ProgSpec:
     func_info: Records = Records()
     line_info: Records = Records()
     byteorder: ByteOrder = sys.byteorder
+    kernel_types: Btf | None = None
 
     @property
     def gpl_compatible(self) -> bool:

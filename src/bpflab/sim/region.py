@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Final
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 OFFSET_BITS: Final = 32
 
@@ -21,6 +24,7 @@ class RegionKind(StrEnum):
     SOCKET = "socket"
     MAP = "map object"
     KERNEL_OBJECT = "kernel object"
+    USER = "user memory"
     CODE = "program code"
 
 
@@ -30,10 +34,23 @@ class Region:
     `data` is shared with its owner, never copied. Only `data[low:high]` is valid: a packet's window
     moves, an opaque object's is empty. `unwritten` has a bit for each byte of data that nobody wrote
     yet and whose reading is a fault (bit 0 for the first byte); 0 for most regions. `owner` is
-    whatever the creator wants to find again by address.
+    whatever the creator wants to find again by address. `forgiving`, if set, hears of reads of unwritten bytes,
+    which are zeros then.
     """
 
-    __slots__ = ("alive", "data", "high", "kind", "low", "name", "number", "owner", "unwritten", "writable")
+    __slots__ = (
+        "alive",
+        "data",
+        "forgiving",
+        "high",
+        "kind",
+        "low",
+        "name",
+        "number",
+        "owner",
+        "unwritten",
+        "writable",
+    )
 
     def __init__(
         self, number: int, kind: RegionKind, data: bytearray | memoryview, name: str, *, writable: bool, owner: object
@@ -48,6 +65,14 @@ class Region:
         self.low = 0
         self.high = len(data)
         self.unwritten = 0
+        self.forgiving: Callable[[int, int], None] | None = None
+
+    def forgives(self, offset: int, size: int) -> bool:
+        """Tell whether bytes that nobody wrote may be read as zeros, and whoever wants to know hears of it."""
+        if self.forgiving is None:
+            return False
+        self.forgiving(offset, size)
+        return True
 
     def __repr__(self) -> str:
         return f"<Region {self.address:#x} {self.title} [{self.low}:{self.high}]>"

@@ -9,14 +9,21 @@ import ipaddress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from bpflab.abi.btf import BtfKind
 from bpflab.abi.errno import Errno
+from bpflab.abi.kfuncs import flags_of
 from bpflab.errors import ArgumentError
+from bpflab.sim.kernel_types import KernelTypes
+from bpflab.sim.memory import Memory
 from bpflab.sim.refusal import Refusal
+from bpflab.sim.region import RegionKind
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from bpflab.sim.events import Event
+    from bpflab.sim.observe import Observer
+    from bpflab.sim.structs import KernelStruct
 
 EventT = TypeVar("EventT", bound="Event")
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
@@ -61,7 +68,8 @@ class World:
     """Interfaces by index, routes, neighbours by interface and address, and `events` in the order they happened.
 
     `helpers` replaces helpers: a function `(env, *arguments) -> int` by helper name, called with the
-    arguments as the helper's own function gets them.
+    arguments as the helper's own function gets them; `kfuncs` does the same for kernel functions, see `kfunc`.
+    `memory` and `types` are the kernel's.
     """
 
     interfaces: dict[int, Interface] = field(
@@ -71,6 +79,38 @@ class World:
     neighbours: dict[tuple[int, Address], bytes] = field(default_factory=dict)
     events: list[Event] = field(default_factory=list)
     helpers: dict[str, Callable[..., int | None]] = field(default_factory=dict)
+    observer: Observer | None = None
+    kfuncs: dict[str, Callable[..., int | None]] = field(default_factory=dict)
+    memory: Memory = field(default_factory=Memory, repr=False)
+    types: KernelTypes = field(default_factory=lambda: KernelTypes(None, "little"), repr=False)
+
+    def struct(self, name: str, /, *, strict: bool = False, **values: Any) -> KernelStruct:  # noqa: ANN401 - the fields' own
+        """Lay out an object of a kernel's type: `struct("task_struct", pid=7, comm="curl", real_parent=other)`.
+
+        A field that a program reads and that was not given is 0, with an UnsetFieldWarning, or with `strict` a fault.
+        """
+        from bpflab.sim.structs import KernelStruct
+
+        btf = self.types.required(f"struct {name}")
+        made = KernelStruct(self, btf, btf.require(name, BtfKind.STRUCT, BtfKind.UNION), strict=strict)
+        made.fill(values)
+        return made
+
+    def kernel_memory(self, data: bytes) -> int:
+        """Put bytes into the kernel's memory, and return their address."""
+        return self.memory.add(RegionKind.KERNEL_OBJECT, bytearray(data), name="memory").address
+
+    def user_memory(self, data: bytes) -> int:
+        """Put bytes into a process's memory, and return their address: probe_read_user and copy_from_user find them."""
+        return self.memory.add(RegionKind.USER, bytearray(data), name="user memory").address
+
+    def kfunc(self, prototype: str, function: Callable[..., int | None], *flags: str) -> None:
+        """Add a kernel function, or replace one: `kfunc("int bpf_score(u64 weight)", score)`.
+
+        `function` is called as `(env, *arguments)`: integers, pointers as addresses. `flags` are words such as
+        `ret_null`, `acquire`, `sleepable`. Add it before the programs that call it are loaded.
+        """
+        self.kfuncs[self.types.declare(prototype, flags_of(flags))] = function
 
     def add_interface(
         self,

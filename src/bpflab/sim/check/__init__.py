@@ -10,13 +10,14 @@ from __future__ import annotations
 from bpflab.sim.check.cache import check_once
 from bpflab.sim.check.explore import check
 from bpflab.sim.check.rewrite import rewrite
-from bpflab.sim.check.subject import Checked, CtxField, CtxRule, MapFacts, MapReference, Refused, Subject
+from bpflab.sim.check.subject import Checked, CtxField, CtxRule, KfuncFacts, MapFacts, MapReference, Refused, Subject
 from bpflab.sim.check.types import Kind
 
 __all__ = [
     "Checked",
     "CtxField",
     "CtxRule",
+    "KfuncFacts",
     "Kind",
     "MapFacts",
     "MapReference",

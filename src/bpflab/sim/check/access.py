@@ -10,6 +10,7 @@ from bpflab.abi.flags import MapFlag
 from bpflab.abi.map_types import MapType
 from bpflab.sim.check.extent import check_packet, check_region, check_unmoved
 from bpflab.sim.check.stack import access_stack
+from bpflab.sim.check.typed import access_typed
 from bpflab.sim.check.types import SOCKETS, Kind
 from bpflab.sim.check.value import SCALAR, Value, constant, of_width
 
@@ -65,7 +66,7 @@ def _context(checker: Checker, state: State, pointer: Value, wanted: Access) -> 
     checker.context[state.pc] = field
     if field.kind is Kind.SCALAR:
         return of_width(wanted.size)
-    return Value(field.kind, nullable=field.nullable, id=checker.new_id() if field.nullable else 0)
+    return Value(field.kind, nullable=field.nullable, id=checker.new_id() if field.nullable else 0, btf=field.btf)
 
 
 def _map_value(checker: Checker, _state: State, pointer: Value, wanted: Access) -> Value:
@@ -136,8 +137,8 @@ _BY_KIND: Final[dict[Kind, Callable[[Checker, State, Value, Access], Value]]] = 
     Kind.PACKET: _packet,
     Kind.PACKET_META: _packet,
     Kind.BUFFER: _anything,
-    Kind.BTF: _anything,
-    Kind.TRUSTED_BTF: _anything,
+    Kind.BTF: access_typed,
+    Kind.TRUSTED_BTF: access_typed,
     Kind.FLOW_KEYS: _flow_keys,
     **dict.fromkeys(SOCKETS, _socket),
 }

@@ -52,5 +52,9 @@ def _key(subject: Subject, rules: Hashable) -> Hashable:
         subject.byteorder,
         subject.sleepable,
         subject.func_info,
+        subject.kernel_types,
+        subject.own_types,
+        subject.writable_types,
+        frozenset(subject.kfuncs.items()),
         rules,
     )

@@ -21,8 +21,8 @@ FRAME_POINTER = 10
 class Checker:
     """One check: its subject, the paths that wait, and facts that later stages need.
 
-    `context` has the context access of each slot, `depths` the stack that each function uses,
-    `calls` the functions that each function calls, with the slot of the call.
+    `context` has the context access of each slot, `probes` the loads through typed pointers, `depths` the stack
+    that each function uses, `calls` the functions that each function calls, with the slot of the call.
     """
 
     def __init__(self, subject: Subject, structure: Structure) -> None:
@@ -31,6 +31,7 @@ class Checker:
         self.waiting: list[State] = []
         self.context: dict[int, CtxField] = {}
         self.plain: set[int] = set()
+        self.probes: set[int] = set()
         self.depths: dict[int, int] = dict.fromkeys(structure.starts, 0)
         self.calls: dict[int, set[int]] = {start: set() for start in structure.starts}
         self.tail_callers: set[int] = set()

@@ -45,7 +45,13 @@ def check(subject: Subject) -> Checked:
     except Refused as refused:
         log = render(subject.insns, checker.last) if refused.slot is not None else ""
         raise Refused(refused.errno, log + refused.log + summary(checker.processed), refused.slot) from None
-    return Checked(checker.context, checker.depths, summary(checker.processed), checker.processed)
+    return Checked(
+        checker.context,
+        checker.depths,
+        summary(checker.processed),
+        checker.processed,
+        frozenset(checker.probes - checker.context.keys()),
+    )
 
 
 def _jump_or_call(checker: Checker, state: State, insn: Insn) -> int | None:

@@ -9,11 +9,13 @@ from bpflab.abi.flags import MapFlag
 from bpflab.abi.helpers import ArgumentKind, ReturnKind
 from bpflab.abi.insn import MAX_CALL_FRAMES, CallSource
 from bpflab.abi.map_types import MapType
+from bpflab.abi.prog_types import ProgType
 from bpflab.abi.verifier_rules import ACQUIRING_HELPERS, ACQUIRING_MAPS, ALWAYS_FOUND, HELPERS_OF_MAP, MAPS_OF_HELPER
 from bpflab.sim.check.arguments import Call, check_arguments
+from bpflab.sim.check.kfunc import call_kfunc
 from bpflab.sim.check.state import Frame, Reference
 from bpflab.sim.check.types import Kind
-from bpflab.sim.check.value import ANY, SCALAR, UNSET, Value, signed_bounds
+from bpflab.sim.check.value import ANY, SCALAR, UNSET, Value, lower_half, signed_bounds
 from bpflab.sim.printf import check_format
 from bpflab.sim.refusal import Refusal
 
@@ -23,6 +25,8 @@ if TYPE_CHECKING:
     from bpflab.sim.check.checker import Checker
     from bpflab.sim.check.state import State
 
+RETURN_32_BITS: Final = frozenset({ProgType.LSM})
+"""Types of which the kernel takes the lower half of r0, as an int (check_return_code)."""
 CHANGING: Final = frozenset({"map_update_elem", "map_delete_elem", "map_push_elem", "map_pop_elem"})
 _RESULTS: Final = {
     ReturnKind.ALLOC_MEM: Kind.RINGBUF_MEM,
@@ -49,9 +53,7 @@ def call(checker: Checker, state: State, insn: Insn) -> int | None:
     if insn.src == CallSource.SUBPROG:
         return _call_function(checker, state, state.pc + 1 + insn.imm)
     if insn.src == CallSource.KFUNC:
-        _forget_arguments(state)
-        checker.write(state, 0, ANY)
-        return state.pc + 1
+        return call_kfunc(checker, state)
     return _call_helper(checker, state, insn.imm)
 
 
@@ -109,6 +111,8 @@ def _end(checker: Checker, state: State) -> None:
         return
     if result.kind is not Kind.SCALAR:
         checker.refuse(f"At program exit the register R0 is not a known value ({result.type_name})", Errno.EINVAL)
+    if checker.subject.type in RETURN_32_BITS:
+        result = lower_half(result)
     _check_range(checker, result, wanted, "program exit")
 
 

@@ -15,10 +15,13 @@ from bpflab.abi.helpers import HelperTable, table
 
 if TYPE_CHECKING:
     from bpflab.abi.flags import MapFlag
+    from bpflab.abi.kfuncs import KfuncFlag
     from bpflab.abi.layout import ByteOrder
     from bpflab.abi.map_types import MapType
     from bpflab.abi.prog_types import ProgType
     from bpflab.asm.insn import Insn
+    from bpflab.obj.btf import Btf
+    from bpflab.obj.btf_types import FuncProto
     from bpflab.sim.check.types import Kind
 
 
@@ -26,7 +29,8 @@ if TYPE_CHECKING:
 class CtxField:
     """An access to the context that a hook allows, and where the simulated context keeps the bytes.
 
-    `kind` is what a load yields (`Kind.SCALAR` for every store), `nullable` whether it may be 0.
+    `kind` is what a load yields (`Kind.SCALAR` for every store), `nullable` whether it may be 0, `btf` the kernel's
+    type that a typed pointer points to.
     `offset` and `size` are those of the simulated context; `rewrite` puts them into the instruction.
     """
 
@@ -34,6 +38,7 @@ class CtxField:
     offset: int
     size: int
     nullable: bool = False
+    btf: int = 0
 
 
 CtxRule: TypeAlias = Callable[[int, int, bool], CtxField | None]
@@ -68,6 +73,16 @@ class MapReference:
 
 
 @dataclass(frozen=True, slots=True)
+class KfuncFacts:
+    """A kernel function that is called: its BTF id, name, flags, and prototype in the kernel's types."""
+
+    id: int
+    name: str
+    flags: KfuncFlag
+    proto: FuncProto
+
+
+@dataclass(frozen=True, slots=True)
 class Subject:
     """A program as PROG_LOAD gives it.
 
@@ -76,7 +91,9 @@ class Subject:
     `names` the functions' names by first slot, `globals` the functions that are checked on their
     own: by first slot, the registers that hold the context. `return_range` are the least and greatest
     r0 that the hook takes, None for any. `packet_writable`: stores to the packet are allowed.
-    `func_info`: it came with BTF for its functions.
+    `func_info`: it came with BTF for its functions. `kernel_types` and `own_types` are those of the kernel and of
+    the program; `writable_types` says that this program may write to the kernel's objects. `kfuncs` are the
+    kernel functions that it calls, by the slot of the call.
     """
 
     insns: tuple[Insn, ...]
@@ -94,6 +111,14 @@ class Subject:
     byteorder: ByteOrder = sys.byteorder
     sleepable: bool = False
     func_info: bool = False
+    kernel_types: Btf | None = None
+    own_types: Btf | None = None
+    writable_types: bool = False
+    kfuncs: Mapping[int, KfuncFacts] = field(default_factory=dict)
+
+    def types_of(self, btf_id: int) -> Btf | None:
+        """Return where a typed pointer's type is defined: the kernel's types, or (below 0) the program's own."""
+        return self.own_types if btf_id < 0 else self.kernel_types
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,13 +127,15 @@ class Checked:
 
     `context` gives the context access of each slot that has one; `stack` the bytes of stack that
     each function uses, by its first slot; `log` the verifier's log; `processed` how many instructions it
-    looked at, each as often as it came by.
+    looked at, each as often as it came by. `probes` are the loads through typed pointers, which read 0 where
+    nothing is.
     """
 
     context: Mapping[int, CtxField]
     stack: Mapping[int, int]
     log: str = ""
     processed: int = 0
+    probes: frozenset[int] = frozenset()
 
 
 class Refused(Exception):  # noqa: N818 - the kernel's answer to a load, not an error of this library

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from bpflab.sim.check.subject import MapFacts
 
 WORD: Final = (1 << 64) - 1
+HALF: Final = (1 << 32) - 1
 AT_END: Final = -1
 BEYOND_END: Final = -2
 """The range of a packet pointer that was found at or past the packet's end."""
@@ -24,7 +25,8 @@ class Value(NamedTuple):
     its slot) plus a part that varies between `low` and `high`, both 0 if none does. `id` is shared by
     copies: what a null check or packet check of one says holds for all. `range` is how many bytes of
     a packet pointer are known to be in the packet. `size` is that of memory (MEM), `frame` the
-    function whose stack is pointed to, `reference` what must be released. `vague`: the kernel may
+    function whose stack is pointed to, `reference` what must be released. `btf` is the type that a typed
+    pointer points to: an id of the kernel's types, or one of the program's own types, negative. `vague`: the kernel may
     know better bounds, so nothing is refused for these.
     """
 
@@ -40,6 +42,7 @@ class Value(NamedTuple):
     frame: int = 0
     reference: int = 0
     vague: bool = False
+    btf: int = 0
 
     @property
     def constant(self) -> int | None:
@@ -94,6 +97,18 @@ def of_width(size: int) -> Value:
 def signed(number: int) -> int:
     """Read an unsigned 64-bit number as signed."""
     return number - (1 << 64) if number & SIGN else number
+
+
+def lower_half(value: Value) -> Value:
+    """Read the lower 32 bits of a scalar as a signed number; one that may be anything where they are not known."""
+    number = value.constant
+    if number is not None:
+        return constant((number & HALF) - (1 << 32) if number & (1 << 31) else number & HALF)
+    if value.high <= HALF >> 1:
+        return value
+    if (1 << 31) <= value.low <= value.high <= HALF:
+        return bounded(value.low | HALF << 32, value.high | HALF << 32)
+    return SCALAR._replace(vague=True)
 
 
 def signed_bounds(value: Value) -> tuple[int, int]:

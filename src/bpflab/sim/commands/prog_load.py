@@ -86,6 +86,7 @@ def read_spec(kernel: SimKernel, request: Request) -> ProgSpec:
         func_info=_records(request, "func_info", FUNC_INFO_SIZE),
         line_info=_records(request, "line_info", LINE_INFO_SIZE),
         byteorder=kernel.machine.byteorder,
+        kernel_types=kernel.types.btf if request["attach_btf_id"] else None,
     )
 
 

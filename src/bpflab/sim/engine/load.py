@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from bpflab.abi.insn import InsnClass, Mode, Size
 from bpflab.sim.engine.step import HALF, WORD
+from bpflab.sim.fault import Fault
 from bpflab.sim.memory import OFFSET_BITS
 
 if TYPE_CHECKING:
@@ -41,12 +42,26 @@ def _load(build: Build) -> StepFunction:
         offset = address & HALF
         if offset < region.low or offset + size > region.high or address & strict:
             raise fault(address, size)
-        if region.unwritten and region.unwritten & (touched << offset):
+        if region.unwritten and region.unwritten & (touched << offset) and not region.forgives(offset, size):
             raise fault(address, size)
         regs[dst] = unpack(region.data, offset)[0] & WORD
         return after
 
-    return step
+    return _probing(build, step) if build.probe else step
+
+
+def _probing(build: Build, step: StepFunction) -> StepFunction:
+    """Read 0 where there is no memory, as a load through a typed pointer does (PROBE_MEM in kernel/bpf/core.c)."""
+    dst, after = build.insn.dst, build.after
+
+    def probe(regs: Registers, run: Run) -> int:
+        try:
+            return step(regs, run)
+        except Fault:
+            regs[dst] = 0
+            return after
+
+    return probe
 
 
 BUILDERS: Final[dict[int, Builder]] = {

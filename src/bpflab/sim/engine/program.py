@@ -12,7 +12,7 @@ from bpflab.sim.fault import FaultKind
 from bpflab.sim.memory import OFFSET_MASK, Region, RegionKind
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from bpflab.asm.insn import Insn
     from bpflab.sim.memory import Memory
@@ -64,12 +64,14 @@ def prepare(
     addresses: Mapping[int, int] | None = None,
     name: str = "",
     strict_alignment: bool = False,
+    probes: Collection[int] = (),
 ) -> Program:
     """Build the steps of a program.
 
     `helpers` are callables by helper id, `kfuncs` by BTF id. `addresses` gives, by slot, the value
     that a 64-bit immediate load yields when it names a map, a map's value or a kernel object;
-    functions (`WideSource.FUNC`) the engine resolves itself. Nothing is checked here: an
+    functions (`WideSource.FUNC`) the engine resolves itself. `probes` are the slots of loads that read 0 where
+    there is no memory. Nothing is checked here: an
     instruction that means nothing becomes a `Fault` when it is reached.
     """
     program = Program(name, tuple(insns), memory)
@@ -84,6 +86,7 @@ def prepare(
                 kfuncs=kfuncs or {},
                 addresses=addresses or {},
                 strict_alignment=strict_alignment,
+                probe=pc in probes,
             )
         )
 

@@ -51,6 +51,7 @@ class Build:
     kfuncs: Mapping[int, HelperFunction]
     addresses: Mapping[int, int]
     strict_alignment: bool
+    probe: bool = False
 
     @property
     def insns(self) -> tuple[Insn, ...]:

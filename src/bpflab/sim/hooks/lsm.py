@@ -1,0 +1,29 @@
+"""Security programs: a hook's arguments in, 0 or a negative errno out (kernel/bpf/bpf_lsm.c)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from bpflab.abi.prog_types import ProgType
+from bpflab.obj.btf_layout import size_of
+from bpflab.sim.hooks.typed import TypedHook, prototype
+
+if TYPE_CHECKING:
+    from bpflab.sim.programs import ProgSpec
+
+LARGEST_ERRNO: Final = 4095
+
+
+class LsmHook(TypedHook):
+    """Hooks that answer with a number take an errno; those that answer nothing, anything."""
+
+    def return_range(self, spec: ProgSpec) -> tuple[int, int] | None:
+        """Return 0 and the negative errnos, 0 and 1 for hooks that answer with a bool, None for void."""
+        found = prototype(spec)
+        if found is None or not found[1].return_id:
+            return None
+        btf, proto, _ = found
+        return (0, 1) if size_of(btf, proto.return_id) == 1 else (-LARGEST_ERRNO, 0)
+
+
+HOOK: Final = LsmHook(ProgType.LSM)

@@ -1,0 +1,85 @@
+"""What programs have in common whose arguments have types of the kernel's BTF: tracing and security modules.
+
+The context is the arguments of a kernel function, eight bytes each (btf_ctx_access in kernel/bpf/btf.c). The
+module is found under no program type's name.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from bpflab.abi.btf import BtfKind
+from bpflab.abi.context import MAX_TRACING_ARGS
+from bpflab.obj.btf_layout import resolve, resolved
+from bpflab.obj.btf_types import Composite, Func, FuncProto, Pointer, Typedef
+from bpflab.sim.check import CtxField, Kind
+from bpflab.sim.hooks.plain import PlainHook, check_plain
+from bpflab.sim.memory import RegionKind
+from bpflab.sim.refusal import refuse_if
+from bpflab.sim.test_run import Environment, RunInput, RunOutput, invoke
+
+if TYPE_CHECKING:
+    from bpflab.obj.btf import Btf
+    from bpflab.sim.check import CtxRule
+    from bpflab.sim.kernel import SimKernel
+    from bpflab.sim.programs import ProgSpec, SimProgram
+
+ARGUMENT = 8
+
+
+class TypedHook(PlainHook):
+    """Arguments with types in, a number out. The run is the simulated kernel's own: no other can be asked for it."""
+
+    def context(self, spec: ProgSpec) -> CtxRule:
+        """Allow whole aligned reads of the arguments that the function has, and of what it returned after it ran."""
+        arguments = typed_arguments(spec)
+
+        def rule(offset: int, size: int, store: bool) -> CtxField | None:
+            index, rest = divmod(offset, ARGUMENT)
+            if store or rest or size != ARGUMENT or not 0 <= index < len(arguments):
+                return None
+            return CtxField(*arguments[index][:1], offset, size, btf=arguments[index][1])
+
+        return rule
+
+    def test_run(self, kernel: SimKernel, program: SimProgram, given: RunInput) -> RunOutput:
+        """Run once on the arguments given, as many as the program reads."""
+        check_plain(given)
+        raw = given.ctx or b""
+        refuse_if(not program.context_end <= len(raw) <= ARGUMENT * MAX_TRACING_ARGS)
+        with kernel.memory.scope() as scope:
+            context = scope.add(RegionKind.CONTEXT, bytearray(raw), name="arguments", writable=False)
+            return RunOutput(invoke(Environment(kernel, program, context.address), scope))
+
+
+def typed_arguments(spec: ProgSpec) -> list[tuple[Kind, int]]:
+    """Return what each argument is: a number, or a pointer to a kernel's type."""
+    found = prototype(spec)
+    if found is None:
+        return []
+    btf, proto, skipped = found
+    kinds = [_argument(btf, parameter.type_id) for parameter in proto.parameters[skipped:]]
+    return kinds + ([_argument(btf, proto.return_id)] if proto.return_id else [])
+
+
+def prototype(spec: ProgSpec) -> tuple[Btf, FuncProto, int] | None:
+    """Return the prototype that a program attaches to, and how many of its parameters the program does not see."""
+    btf = spec.kernel_types
+    if btf is None or spec.attach_btf_id not in btf:
+        return None
+    target = btf[spec.attach_btf_id]
+    if isinstance(target, Func):
+        return btf, btf.get(target.type_id, FuncProto), 0
+    if isinstance(target, Typedef) and btf.kind(resolve(btf, spec.attach_btf_id)) is BtfKind.PTR:
+        pointer = btf.get(resolve(btf, spec.attach_btf_id), Pointer)
+        return btf, btf.get(pointer.type_id, FuncProto), 1  # a tracepoint's first parameter is its own data
+    return None
+
+
+def _argument(btf: Btf, type_id: int) -> tuple[Kind, int]:
+    found = resolved(btf, type_id)
+    if isinstance(found, Pointer):
+        target = resolve(btf, found.type_id)
+        if isinstance(btf[target], Composite):
+            return Kind.TRUSTED_BTF, target
+    return Kind.SCALAR, 0
