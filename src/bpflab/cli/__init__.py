@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 COMMANDS: Final[Mapping[str, str]] = MappingProxyType(
     {
+        "bench": "Measure benchmarks here and on other architectures, and compare.",
         "cache": "List and clear what `bpflab python` keeps on disk.",
         "compile": "Compile a C source to an object that can be shipped.",
         "demo": "Test the bundled firewall example, and tell what happens to each packet.",
