@@ -9,8 +9,9 @@ from bpflab.abi.insn import GOTOL, JA, MAY_GOTO, InsnClass, JmpOp, Source
 from bpflab.sim.engine.step import HALF, WORD
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
+    from bpflab.asm.insn import Insn
     from bpflab.sim.engine.run import Run
     from bpflab.sim.engine.step import Build, Builder, Registers, StepFunction
 
@@ -36,6 +37,15 @@ def _conditions(bits: int) -> dict[JmpOp, Condition]:
 
 
 CONDITIONS: Final = {32: _conditions(32), 64: _conditions(64)}
+
+
+def would_jump(insn: Insn, regs: Sequence[int], loops_left: int) -> bool:
+    """Tell of the registers before a conditional jump whether it is taken, also when it leads to the next slot."""
+    if insn.opcode == MAY_GOTO:
+        return not loops_left
+    bits, mask = (64, WORD) if insn.cls is InsnClass.JMP else (32, HALF)
+    second = regs[insn.src] if insn.opcode & Source.X else insn.imm
+    return CONDITIONS[bits][JmpOp(insn.operation)](regs[insn.dst] & mask, second & mask)
 
 
 def _step64_imm(condition: Condition, build: Build) -> StepFunction:
