@@ -146,10 +146,10 @@ class KernelStruct:
 
     def _set(self, found: Field, value: Any) -> None:  # noqa: ANN401 - the field's own type
         if found.bitfield:
-            whole, shift, place = self._bit_place(found)
+            whole, shift, span = self._bit_place(found)
             mask = (1 << found.bit_size) - 1
             whole = whole & ~(mask << shift) | (int(value) & mask) << shift
-            self._write(place.start, whole.to_bytes(place.stop - place.start, self._btf.byteorder))
+            self._write(span.start, whole.to_bytes(span.stop - span.start, self._btf.byteorder))
             return
         place, kind = self._offset + found.offset, resolved(self._btf, found.type_id)
         if isinstance(value, Mapping):
