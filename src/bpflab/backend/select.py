@@ -27,7 +27,9 @@ def open_backend(wanted: str | Backend) -> Backend:
         return _sim()
     if wanted == "auto":
         return _sim() if kernel_refusal() else _kernel()
-    raise ArgumentError(f"{wanted!r} is no backend; expected one of {', '.join(NAMES)}, or a Backend object.")
+    if wanted == "mock":
+        return _mock()
+    raise ArgumentError(f"{wanted!r} is no backend; expected one of {', '.join(NAMES)}, mock, or a Backend object.")
 
 
 def kernel_refusal() -> str | None:
@@ -59,3 +61,9 @@ def _sim() -> Backend:
     from bpflab.sim.backend import SimBackend
 
     return SimBackend()
+
+
+def _mock() -> Backend:
+    from bpflab.backend.mock import MockBackend
+
+    return MockBackend()
