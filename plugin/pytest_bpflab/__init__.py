@@ -6,7 +6,8 @@ next to nothing.
 
 from __future__ import annotations
 
-from pytest_bpflab.fixtures import bpf, bpf_backend, pytest_generate_tests
+from pytest_bpflab.fixtures import bpf, bpf_backend, bpf_module, bpf_session, pytest_generate_tests
+from pytest_bpflab.mock import bpf_mock
 from pytest_bpflab.options import pytest_addhooks, pytest_addoption, pytest_configure
 from pytest_bpflab.report import (
     pytest_report_collectionfinish,
@@ -21,6 +22,9 @@ __all__ = [
     "BpfLeakWarning",
     "bpf",
     "bpf_backend",
+    "bpf_mock",
+    "bpf_module",
+    "bpf_session",
     "pytest_addhooks",
     "pytest_addoption",
     "pytest_configure",

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from pytest_bpflab.runs import Run
 
 DIRECTORY: Final = "bpflab_records"
+LABS: Final = ("bpf_session", "bpf_module", "bpf")
+"""The fixtures whose maps are compared."""
 RECORD: Final = pytest.StashKey[Record]()
 
 
@@ -55,7 +57,8 @@ class Comparison:
         funcargs = getattr(item, "funcargs", {})
         if PARAMETER in getattr(item, "fixturenames", ()) and not excused(item):
             record = item.stash.setdefault(RECORD, Record())
-            record.maps = contents_of(funcargs["bpf"]) if "bpf" in funcargs else {}
+            for lab in (funcargs[name] for name in LABS if name in funcargs):
+                record.maps |= contents_of(lab)
             self._compare(item, record)
         return result
 

@@ -35,6 +35,31 @@ def bpf(request: pytest.FixtureRequest, bpf_backend: str) -> Iterator[Lab]:
         yield lab
 
 
+@pytest.fixture(scope="module")
+def bpf_module(request: pytest.FixtureRequest, bpf_backend: str) -> Iterator[Lab]:
+    """Open a Lab that the tests of a module share: programs are loaded once, by fixtures of the module.
+
+    Each test finds the maps as the wider fixtures left them: they are brought back after it, and what it opened is
+    closed. What cannot be brought back (`lab.snapshot().left_out`) stays as the test left it.
+    """
+    from pytest_bpflab.sharing import shared_lab
+
+    with shared_lab(request.node, bpf_backend, request.node.path.parent) as lab:
+        yield lab
+
+
+@pytest.fixture(scope="session")
+def bpf_session(request: pytest.FixtureRequest, bpf_backend: str) -> Iterator[Lab]:
+    """Open a Lab that all tests of a session share, as `bpf_module` does for a module.
+
+    Under pytest-xdist each worker has its own. Relative paths are looked for in pytest's root directory first.
+    """
+    from pytest_bpflab.sharing import shared_lab
+
+    with shared_lab(request.node, bpf_backend, request.config.rootpath) as lab:
+        yield lab
+
+
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Under `--bpf=both`, run each test that names a backend on both."""
     if PARAMETER in metafunc.fixturenames and metafunc.config.stash[SETTINGS].mode == "both":

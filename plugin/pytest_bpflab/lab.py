@@ -59,12 +59,17 @@ def open_for(config: pytest.Config, name: str) -> Backend:
     return select.open_backend(name)
 
 
-@contextmanager
-def lab_of_test(item: pytest.Item, name: str) -> Iterator[Lab]:
-    """Open a Lab for a test on the backend of that name; the test fails where the backend cannot be used."""
+def refuse_unusable(name: str) -> None:
+    """Fail the test that is running where the backend of that name cannot be used."""
     refusal = select.kernel_refusal() if name == "kernel" else None
     if refusal:
         pytest.fail(f"--bpf=kernel: {refusal}", pytrace=False)
-    backend = watched(item, open_for(item.config, name))
+
+
+@contextmanager
+def lab_of_test(item: pytest.Item, name: str) -> Iterator[Lab]:
+    """Open a Lab for a test on the backend of that name; the test fails where the backend cannot be used."""
+    refuse_unusable(name)
+    backend = watched(lambda: item, item.ihook, open_for(item.config, name))
     with told_of_leaks(item, name), TestFileLab(backend, item.path.parent) as lab:
         yield lab

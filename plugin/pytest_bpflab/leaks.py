@@ -26,13 +26,13 @@ KINDS: Final = {
 
 
 @contextmanager
-def told_of_leaks(item: pytest.Item, backend: str) -> Iterator[None]:
+def told_of_leaks(node: pytest.Item | pytest.Collector, backend: str) -> Iterator[None]:
     """Warn of what is open afterwards and was not before; only the kernel's descriptors can be seen."""
     before = open_in_kernel() if backend == "kernel" else {}
     yield
     left = {fd: what for fd, what in open_in_kernel().items() if before.get(fd) != what} if backend == "kernel" else {}
     if left:
-        item.warn(BpfLeakWarning(leak_text(item.name, left)))
+        node.warn(BpfLeakWarning(leak_text(node.name, left)))
 
 
 def open_in_kernel() -> dict[int, str]:

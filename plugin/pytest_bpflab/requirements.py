@@ -8,6 +8,7 @@ import pytest
 
 from pytest_bpflab.backends import PARAMETER, backend_of, shared_backend
 from pytest_bpflab.options import SETTINGS
+from pytest_bpflab.runs import RUNNING
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -31,6 +32,7 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     marks = list(item.iter_markers("bpf"))
     if marks or PARAMETER in getattr(item, "fixturenames", ()):
         item.user_properties.append((PARAMETER, backend_of(item)))
+        item.config.stash[RUNNING] = item
     for mark in marks:
         check_marker(mark)
         missing = next(_missing(item, mark), None)

@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
+
+import pytest
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from enum import IntEnum
 
-    import pytest
+    import pluggy
 
     from bpflab.abi.prog_types import ProgType
     from bpflab.backend.base import Backend
+
+RUNNING: Final = pytest.StashKey[pytest.Item]()
+"""The test that is running, if it is one that asks for a backend."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,11 +51,19 @@ class Run:
         return verdict_of(self.type, self.retval)
 
 
-def watched(item: pytest.Item, backend: Backend) -> Backend:
-    """Return the backend, wrapped so that `pytest_bpf_run` hears of each run, if anybody listens to that hook."""
-    hook = item.ihook.pytest_bpf_run
+def running(config: pytest.Config) -> pytest.Item:
+    """Return the test that is being set up, run or torn down."""
+    return config.stash[RUNNING]
+
+
+def watched(item: Callable[[], pytest.Item], hooks: pluggy.HookRelay, backend: Backend) -> Backend:
+    """Return the backend, wrapped so that `pytest_bpf_run` hears of each run, if anybody listens to that hook.
+
+    `item` gives the test that a run belongs to, when it is made.
+    """
+    hook = hooks.pytest_bpf_run
     if not hook.get_hookimpls():
         return backend
     from pytest_bpflab.watch import WatchingBackend
 
-    return WatchingBackend(backend, lambda run: hook(item=item, run=run))
+    return WatchingBackend(backend, lambda run: hook(item=item(), run=run))
