@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Protocol, runtime_checkable
 from bpflab.sim.engine import Run
 from bpflab.sim.explain import fault_error
 from bpflab.sim.fault import Fault
+from bpflab.sim.observe import observed
 
 if TYPE_CHECKING:
     from bpflab.sim.engine import PacketLoad
@@ -95,8 +96,9 @@ def invoke(env: Environment, scope: Scope, packet_load: PacketLoad | None = None
         cpu=kernel.cpu,
         packet_load=packet_load,
     )
+    observer = kernel.world.observer
     try:
-        return run.execute()
+        return run.execute() if observer is None else observed(observer, env, run)
     except Fault as fault:
         raise fault_error(fault, env.running) from None
     finally:

@@ -11,7 +11,17 @@ from bpflab.sim.engine import HelperFunction, Run, Step, prepare, trace
 from bpflab.sim.fault import Fault
 from bpflab.sim.memory import Memory, RegionKind
 
-HELPERS: dict[int, HelperFunction] = {5: lambda _run, first, *_: first + 1, 181: lambda run, _n, f, *_: run.call(f, 9)}
+
+def fill(run: Run, address: int, size: int, *_: int) -> int:
+    run.memory.write(address, b"\xff" * size)
+    return 0
+
+
+HELPERS: dict[int, HelperFunction] = {
+    5: lambda _run, first, *_: first + 1,
+    6: fill,
+    181: lambda run, _n, f, *_: run.call(f, 9),
+}
 
 
 def traced(text: str) -> tuple[int, list[Step]]:
@@ -77,6 +87,49 @@ def test_a_helper_tells_its_arguments_and_result() -> None:
     assert call is not None
     assert (call.helper, call.arguments, call.result) == (5, (41, None, None, None, None), 42)
     assert steps[1].changed == {0: 42, 1: None}
+
+
+def test_a_step_tells_what_it_found_and_what_it_left_in_registers() -> None:
+    _, steps = traced("r0 = 5\nr0 += 2\nexit")
+    assert (steps[1].before[0], steps[1].after[0], steps[1].before[10]) == (5, 7, steps[0].before[10])
+
+
+def test_a_store_tells_what_stood_there_before() -> None:
+    _, steps = traced("*(u8 *)(r1 + 4) = 1\n*(u16 *)(r1 + 3) = 0x303\nr0 = 0\nexit")
+    assert [step.write.before for step in steps if step.write] == [b"\x00", b"\x00\x01"]
+
+
+@pytest.mark.parametrize(
+    ("prepare_r1", "region"), [("r1 += 4", "packet"), ("r1 = r10\nr1 += -8", "stack")], ids=["packet", "stack"]
+)
+def test_a_helper_tells_what_it_changed_in_memory(prepare_r1: str, region: str) -> None:
+    _, steps = traced(f"{prepare_r1}\nr2 = 3\ncall 6\nexit")
+    (effect,) = steps[-2].effects
+    assert (effect.before, effect.data, effect.region) == (bytes(3), b"\xff" * 3, region)
+
+
+def test_a_helper_that_writes_zeros_to_stack_that_was_never_written_has_an_effect() -> None:
+    memory, steps = Memory("little"), list[Step]()
+    helpers: dict[int, HelperFunction] = {6: lambda run, address, *_: run.memory.write(address, bytes(2)) or 0}
+    text = "r1 = r10\nr1 += -8\ncall 6\nr1 = r10\nr1 += -8\ncall 6\nr0 = 0\nexit"
+    with memory.scope() as scope:
+        trace(Run(prepare(assemble(text, check=False).insns, memory, helpers=helpers), scope), steps.append)
+    assert [len(step.effects) for step in steps if step.call] == [1, 0]
+
+
+def test_what_a_callback_wrote_is_no_effect_of_the_helper_that_called_it() -> None:
+    _, steps = traced("r2 = subprog[f]\nr1 = 1\ncall 181\nexit\nf:\n*(u8 *)(r10 - 1) = 7\nr0 = 0\nexit")
+    assert [bool(step.write) for step in steps if step.depth] == [True, False, False]
+    assert not any(step.effects for step in steps)
+
+
+def test_whoever_wants_to_can_look_before_a_helper_is_called() -> None:
+    memory, seen = Memory("little"), list[tuple[int, int]]()
+    insns = assemble("r1 = 7\ncall 5\nr1 = 8\ncall 5\nexit", check=False).insns
+    with memory.scope() as scope:
+        run = Run(prepare(insns, memory, helpers=HELPERS), scope)
+        trace(run, lambda _step: None, ahead=lambda run: seen.append((run.pc, run.regs[1])))
+    assert seen == [(1, 7), (3, 8)]
 
 
 def test_functions_and_callbacks_are_traced_at_their_depth() -> None:

@@ -6,10 +6,11 @@ It knows no program type, no map and no helper by name. `prepare` turns instruct
 
 from __future__ import annotations
 
+from bpflab.sim.engine.changes import WriteRecord
 from bpflab.sim.engine.program import Program, function_at, prepare
 from bpflab.sim.engine.run import DEFAULT_BUDGET, Run
 from bpflab.sim.engine.step import HelperFunction, PacketLoad, Registers
-from bpflab.sim.engine.trace import CallRecord, Step, WriteRecord, trace
+from bpflab.sim.engine.trace import CallRecord, Step, trace
 
 __all__ = [
     "DEFAULT_BUDGET",
