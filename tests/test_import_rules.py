@@ -22,12 +22,15 @@ ALLOWED = {
     "backend": BASE,
     "sim": BASE | {"asm", "obj", "backend"},
     "events": BASE | {"backend"},
+    "cassettes": BASE | {"backend", "asm"},
     "handles": BASE | {"backend"},
     "maps": BASE | {"backend", "handles", "obj", "events"},
     "programs": BASE | {"backend", "handles", "asm", "obj", "contexts"},
+    "attach": BASE | {"backend", "handles", "programs"},
     "snapshots": BASE | {"backend", "maps"},
     "objects": BASE | {"backend", "obj", "maps", "programs", "snapshots"},
-    "lab": BASE | {"backend", "maps", "programs", "objects", "snapshots"},
+    "scope": set(),
+    "lab": BASE | {"backend", "maps", "programs", "objects", "snapshots", "scope", "attach"},
 }
 """The rooms that each room may import. What is not listed stands above the Lab and may import everything."""
 EXCEPTIONS = {

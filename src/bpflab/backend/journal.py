@@ -31,10 +31,11 @@ RUNS: Final = frozenset({Command.PROG_TEST_RUN})
 
 @dataclass(slots=True)
 class Journal:
-    """The machine that answered, and every call in order."""
+    """The machine that answered, every call in order, and the kernel's BTF if it was asked for."""
 
     machine: Machine
     entries: list[Entry] = field(default_factory=list)
+    kernel_btf: bytes | None = None
 
     def calls(self) -> Iterator[Call]:
         """Every call of bpf(2), in order."""
@@ -161,6 +162,11 @@ class JournalBackend(WrappedBackend):
     def mount_bpf_fs(self) -> str:
         """Mount a BPF file system of the inner backend, recorded."""
         return str(self._beside("mount_bpf_fs", {}, self.inner.mount_bpf_fs))
+
+    def kernel_btf(self) -> bytes | None:
+        """Return the inner backend's kernel BTF, kept in the journal."""
+        self.journal.kernel_btf = self.inner.kernel_btf()
+        return self.journal.kernel_btf
 
     def unlink(self, path: str) -> None:
         """Remove a pin of the inner backend, recorded."""
