@@ -6,6 +6,7 @@ next to nothing.
 
 from __future__ import annotations
 
+from pytest_bpflab.coverage import bpf_cover_target, pytest_collection_modifyitems
 from pytest_bpflab.fixtures import bpf, bpf_backend, bpf_module, bpf_session, pytest_generate_tests
 from pytest_bpflab.mock import bpf_mock
 from pytest_bpflab.options import pytest_addhooks, pytest_addoption, pytest_configure
@@ -22,11 +23,13 @@ __all__ = [
     "BpfLeakWarning",
     "bpf",
     "bpf_backend",
+    "bpf_cover_target",
     "bpf_mock",
     "bpf_module",
     "bpf_session",
     "pytest_addhooks",
     "pytest_addoption",
+    "pytest_collection_modifyitems",
     "pytest_configure",
     "pytest_generate_tests",
     "pytest_report_collectionfinish",

@@ -11,6 +11,7 @@ import pytest
 from bpflab import Lab
 from bpflab.backend import select
 from pytest_bpflab.backends import shared_backend
+from pytest_bpflab.coverage import covered
 from pytest_bpflab.leaks import told_of_leaks
 from pytest_bpflab.options import SETTINGS
 from pytest_bpflab.runs import watched
@@ -50,7 +51,12 @@ class TestFileLab(Lab):
 
 
 def open_for(config: pytest.Config, name: str) -> Backend:
-    """Open a backend for a test; under `--bpf=both` the simulated machine has as many CPUs as this one."""
+    """Open a backend for a test; its programs are measured if coverage was asked for."""
+    return covered(config, _opened(config, name))
+
+
+def _opened(config: pytest.Config, name: str) -> Backend:
+    """Open a backend; under `--bpf=both` the simulated machine has as many CPUs as this one."""
     if name == "sim" and config.stash[SETTINGS].mode == "both":
         from bpflab.sim.backend import SimBackend
         from bpflab.sim.kernel import Machine

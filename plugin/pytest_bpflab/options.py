@@ -8,7 +8,7 @@ from typing import Final
 
 import pytest
 
-from pytest_bpflab import report_dir
+from pytest_bpflab import coverage, report_dir
 
 MODES: Final = ("auto", "kernel", "sim", "both")
 REQUIRE_KERNEL_VARIABLE: Final = "BPFLAB_REQUIRE_KERNEL"
@@ -67,6 +67,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help=f"end the session with an error where bpf(2) cannot be used (also: {REQUIRE_KERNEL_VARIABLE}=1)",
     )
     report_dir.add_options(parser, group)
+    coverage.add_options(group)
     parser.addini("bpf_backend", "where BPF programs run, as --bpf", default="")
     parser.addini("bpf_strict", "as --bpf-strict", type="bool", default=False)
     parser.addini("bpf_require_kernel", "as --bpf-require-kernel", type="bool", default=False)
@@ -83,6 +84,7 @@ def pytest_configure(config: pytest.Config) -> None:
         from pytest_bpflab.compare import Comparison
 
         config.pluginmanager.register(Comparison(config), "bpflab-comparison")
+    coverage.configure(config)
 
 
 def read_settings(config: pytest.Config) -> Settings:

@@ -113,7 +113,7 @@ class CoveringBackend(WrappedBackend):
                 return self._marked(self._simulator, fd, program)
             return self._probed(fd, attr, insns, program)
         except BpfError as error:
-            self.data.unmeasured.add(Unmeasured(attr.name, self.name, str(error)))
+            self.data.note(Unmeasured(attr.name, self.name, str(error)))
             return fd
 
     def _marked(self, simulator: SimBackend, fd: int, program: CoveredProgram) -> int:

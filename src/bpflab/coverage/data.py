@@ -22,27 +22,39 @@ class Unmeasured:
 
 @dataclass(slots=True)
 class CoverageData:
-    """Programs and hits by digest."""
+    """Programs and hits by digest. `changes` grows whenever something new is noted."""
 
     programs: dict[str, CoveredProgram] = field(default_factory=dict)
     hits: dict[str, Hits] = field(default_factory=dict)
     unmeasured: set[Unmeasured] = field(default_factory=set)
+    changes: int = field(default=0, compare=False)
 
     def know(self, program: CoveredProgram) -> None:
         """Note that a program exists, whether it runs or not."""
-        self.programs.setdefault(program.digest, program)
-        self.hits.setdefault(program.digest, Hits())
+        if program.digest not in self.programs:
+            self.programs[program.digest] = program
+            self.hits[program.digest] = Hits()
+            self.changes += 1
 
     def add(self, digest: str, hits: Hits) -> None:
         """Add what ran of a program."""
-        self.hits[digest] |= hits
+        together = self.hits[digest] | hits
+        if together != self.hits[digest]:
+            self.hits[digest] = together
+            self.changes += 1
+
+    def note(self, unmeasured: Unmeasured) -> None:
+        """Note that a program was not measured."""
+        self.changes += unmeasured not in self.unmeasured
+        self.unmeasured.add(unmeasured)
 
     def merge(self, other: CoverageData) -> None:
         """Add what somebody else measured."""
         for digest, program in other.programs.items():
             self.know(program)
             self.add(digest, other.hits[digest])
-        self.unmeasured |= other.unmeasured
+        for unmeasured in other.unmeasured:
+            self.note(unmeasured)
 
     @property
     def edges(self) -> int:

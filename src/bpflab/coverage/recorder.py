@@ -12,7 +12,10 @@ from bpflab.coverage.data import CoverageData
 from bpflab.coverage.source_files import SourceFiles
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from bpflab.backend.base import Backend
+    from bpflab.coverage.sources import Report
 
 
 class Coverage:
@@ -40,3 +43,19 @@ class Coverage:
         for backend in self._watched:
             backend.collect()
         return self.data
+
+    def restart(self) -> None:
+        """Begin counting `edges` anew; what was measured is kept."""
+        for backend in self._watched:
+            backend.restart()
+
+    @property
+    def edges(self) -> int:
+        """How many different edges of conditional jumps were gone since the last `restart`, in Labs that are open."""
+        return sum(backend.edges for backend in self._watched)
+
+    def report(self, sources: Iterable[str | Path] = ()) -> Report:
+        """Sort what was measured by source: all but system headers, or what lies under the given paths."""
+        from bpflab.coverage.sources import make_report
+
+        return make_report(self.collect(), self.files.base, [Path(source) for source in sources])
