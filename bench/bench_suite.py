@@ -3,8 +3,8 @@
     python bench/bench_suite.py [--tests 1000] [--rounds 7] [--bpf kernel --bpf sim]
 
 Each test runs one packet that is counted in a map, asserts on the verdict, and has its two maps back after it. The
-aims: at most 1.5 times the empty tests on the kernel, at most 3 times on the simulator. Sessions of pytest are started by turns and their CPU time is taken; what
-starting, importing and collecting cost is in both.
+aims: at most 1.5 times the empty tests on the kernel, at most 3 times on the simulator. Sessions of pytest are
+started by turns and their CPU time is taken; what starting, importing and collecting cost is in both.
 """
 
 from __future__ import annotations

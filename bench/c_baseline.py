@@ -1,7 +1,7 @@
 """What C takes for the same thing, in the same run.
 
-A benchmark compiles its baseline in `bench/baseline/` and measures both ways by turns, so that a busy machine
-slows both. Ratios and differences are worth reading, absolute times less so.
+The sources in `bench/baseline/` are compiled by the C compiler there is when a benchmark first needs them.
+`libbpf` goes through that library, `syscall` does the least that can be done with system calls alone.
 """
 
 from __future__ import annotations
@@ -10,9 +10,8 @@ import ctypes
 import shutil
 import statistics
 import subprocess
-import sys
 import tempfile
-from importlib.util import find_spec
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,23 +21,37 @@ if TYPE_CHECKING:
 BASELINE = Path(__file__).parent / "baseline"
 
 
-def build(name: str) -> ctypes.CDLL:
+@lru_cache(maxsize=4)
+def build(name: str, *libraries: str) -> ctypes.CDLL:
     """Compile `baseline/NAME.c` with the C compiler there is, and load it."""
     with tempfile.TemporaryDirectory(prefix="bpflab-bench-") as scratch:
         library = Path(scratch) / f"{name}.so"
-        command = [*compiler(), "-O2", "-shared", "-fPIC", "-o", str(library), str(BASELINE / f"{name}.c")]
-        subprocess.run(command, check=True)
+        source = [str(BASELINE / f"{name}.c"), *(f"-l{each}" for each in libraries)]
+        command = [compiler(), "-O2", "-Wall", "-shared", "-fPIC", "-o", str(library), *source]
+        subprocess.run(command, check=True, capture_output=True)
         return ctypes.CDLL(str(library), use_errno=True)
 
 
-def compiler() -> list[str]:
-    """Name a C compiler: the system's, or the one inside the package ziglang."""
-    for name in ("cc", "gcc", "clang"):
-        if shutil.which(name):
-            return [name]
-    if find_spec("ziglang"):
-        return [sys.executable, "-m", "ziglang", "cc"]
-    raise SystemExit('No C compiler was found for the baseline: install gcc, or pip install "bpflab[clang]".')
+def libbpf() -> ctypes.CDLL:
+    """Load the baseline on libbpf."""
+    return build("libbpf", "bpf")
+
+
+@lru_cache(maxsize=1)
+def missing() -> str:
+    """Return why there is no baseline on libbpf, or nothing."""
+    if not compiler():
+        return "the baseline on libbpf needs a C compiler: install gcc"
+    try:
+        libbpf()
+    except (OSError, subprocess.CalledProcessError):
+        return "the baseline on libbpf needs its headers: install libbpf-dev"
+    return ""
+
+
+def compiler() -> str:
+    """Name the host's C compiler; nothing where there is none."""
+    return next((name for name in ("cc", "gcc", "clang") if shutil.which(name)), "")
 
 
 def by_turns(ways: Mapping[str, Callable[[], float]], rounds: int) -> dict[str, float]:
@@ -48,11 +61,3 @@ def by_turns(ways: Mapping[str, Callable[[], float]], rounds: int) -> dict[str, 
         for name, measure in ways.items():
             taken[name].append(measure())
     return {name: statistics.median(values) for name, values in taken.items()}
-
-
-def report(title: str, medians: Mapping[str, float], baseline: str = "C") -> None:
-    """Print nanoseconds, the ratio to the baseline, and the difference."""
-    base = medians[baseline]
-    print(f"{title}\n{'':28}{'ns':>9}{'ratio':>8}{'above C':>10}")
-    for name, value in medians.items():
-        print(f"  {name:26}{value:9.0f}{value / base:8.2f}{value - base:10.0f}")
