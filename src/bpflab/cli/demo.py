@@ -45,7 +45,7 @@ def command(*, directory: Path | None, backend: str, words: str, to: Path | None
 
 def example_directory() -> Path:
     """Return where the example is: below the working directory, in the package, or in the checkout behind it."""
-    package = Path(bpflab.__file__).parent
+    package = Path(bpflab.__file__).resolve().parent
     places = [Path(), package, package.parent.parent]
     return next((place / EXAMPLE for place in places if (place / EXAMPLE / SOURCE).is_file()), package / EXAMPLE)
 
