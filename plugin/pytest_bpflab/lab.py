@@ -11,9 +11,10 @@ import pytest
 from bpflab import Lab
 from bpflab.backend import select
 from pytest_bpflab.backends import shared_backend
+from pytest_bpflab.cassettes import through_cassette
 from pytest_bpflab.coverage import covered
 from pytest_bpflab.leaks import told_of_leaks
-from pytest_bpflab.options import SETTINGS
+from pytest_bpflab.options import REPLAY, SETTINGS
 from pytest_bpflab.runs import watched
 
 if TYPE_CHECKING:
@@ -62,6 +63,12 @@ def _opened(config: pytest.Config, name: str) -> Backend:
         from bpflab.sim.kernel import Machine
 
         return SimBackend(Machine(possible_cpus=shared_backend(config, "kernel").possible_cpus))
+    if name == REPLAY:
+        pytest.fail(
+            "--bpf=replay: a cassette holds what one test asked, and bpf_module and bpf_session are shared by several; "
+            "use the fixture bpf, or run these tests on the kernel or the simulator.",
+            pytrace=False,
+        )
     return select.open_backend(name)
 
 
@@ -76,6 +83,7 @@ def refuse_unusable(name: str) -> None:
 def lab_of_test(item: pytest.Item, name: str) -> Iterator[Lab]:
     """Open a Lab for a test on the backend of that name; the test fails where the backend cannot be used."""
     refuse_unusable(name)
-    backend = watched(lambda: item, item.ihook, open_for(item.config, name))
-    with told_of_leaks(item, name), TestFileLab(backend, item.path.parent) as lab:
-        yield lab
+    with through_cassette(item, name, lambda: open_for(item.config, name)) as opened:
+        backend = watched(lambda: item, item.ihook, opened)
+        with told_of_leaks(item, name), TestFileLab(backend, item.path.parent) as lab:
+            yield lab

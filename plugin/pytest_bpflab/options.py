@@ -10,7 +10,8 @@ import pytest
 
 from pytest_bpflab import coverage, report_dir
 
-MODES: Final = ("auto", "kernel", "sim", "both")
+REPLAY: Final = "replay"
+MODES: Final = ("auto", "kernel", "sim", "both", REPLAY)
 REQUIRE_KERNEL_VARIABLE: Final = "BPFLAB_REQUIRE_KERNEL"
 
 MARKER: Final = (
@@ -41,6 +42,9 @@ def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
     from pytest_bpflab import hookspecs
 
     pluginmanager.add_hookspecs(hookspecs)
+    from pytest_bpflab import cassettes
+
+    pluginmanager.register(cassettes, "bpflab-cassette-options")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -51,8 +55,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         choices=MODES,
         default=None,
         dest="bpf_backend",
-        help="where BPF programs run: the running kernel, the simulated one, each test on both, or (auto, the default) "
-        "the kernel where it can be used and the simulated one elsewhere",
+        help="where BPF programs run: the running kernel, the simulated one, each test on both, the cassettes of an "
+        "earlier run (replay), or (auto, the default) the kernel where it can be used and the simulated one elsewhere",
     )
     group.addoption(
         "--bpf-strict",
@@ -106,8 +110,10 @@ def read_settings(config: pytest.Config) -> Settings:
 def _require_kernel(settings: Settings) -> None:
     from bpflab.backend.select import kernel_refusal
 
-    if settings.mode == "sim":
-        raise pytest.UsageError("The kernel backend is required, and --bpf=sim leaves it out; use kernel or both.")
+    if settings.mode in {"sim", REPLAY}:
+        raise pytest.UsageError(
+            f"The kernel backend is required, and --bpf={settings.mode} leaves it out; use kernel or both."
+        )
     refusal = kernel_refusal()
     if refusal:
         raise pytest.UsageError(f"The kernel backend is required and cannot be used here. {refusal}")

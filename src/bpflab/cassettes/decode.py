@@ -84,7 +84,7 @@ def instructions(data: bytes) -> Iterator[str]:
             lines = str(disassemble(data[at : at + size])).splitlines()
         except BpfError:
             lines = []
-        yield lines[0].strip() if len(lines) == 1 else ""
+        yield lines[0].strip() if lines else ""
         if size > INSN_SIZE:
             yield ""
         at += size

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 from bpflab.abi.commands import Command
 from bpflab.abi.insn import INSN_SIZE
 from bpflab.backend.journal_entry import Call, Side
+from bpflab.cassettes.decode import instructions
 from bpflab.errors import BpfError
 
 if TYPE_CHECKING:
@@ -78,8 +79,9 @@ def bytes_difference(name: str, old: bytes, new: bytes) -> str:
     at = next(index for index in range(len(old)) if old[index] != new[index])
     if name == "insns":
         start = at - at % INSN_SIZE
-        old_text, new_text = old[start : start + INSN_SIZE].hex(), new[start : start + INSN_SIZE].hex()
-        return f"instruction {start // INSN_SIZE} is {new_text}, and {old_text} in the cassette"
+        number = start // INSN_SIZE
+        old_text, new_text = (list(instructions(code))[number] or code[at:].hex()[:16] for code in (old, new))
+        return f"instruction {number} is `{new_text}`, and `{old_text}` in the cassette"
     if len(old) <= SHOWN:
         return f"{name} is {_small(new)}, and {_small(old)} in the cassette"
     old_text, new_text = old[at : at + SHOWN].hex(" "), new[at : at + SHOWN].hex(" ")
