@@ -236,6 +236,10 @@ class AttachError(BpfError):
     """A program could not be attached to a hook."""
 
 
+class TraceError(BpfError):
+    """A run could not be made again for its trace."""
+
+
 class RunnerError(BpfError):
     """A Python of another architecture could not be had or started; says what failed and what to do."""
 
