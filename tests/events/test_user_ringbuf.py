@@ -185,20 +185,24 @@ def test_a_program_drains_what_was_submitted_in_the_order_of_reservation(rig: Ri
     )
 
 
+def with_length(data: bytes) -> bytes:
+    return struct.pack("=H", 2 + len(data)) + data
+
+
 def test_submit_writes_a_whole_record(rig: Rig) -> None:
     with UserRingProducer(rig.ring) as producer, RingBufferConsumer(rig.echo) as echo:
-        producer.submit(b"\x04\x00ab")
+        producer.submit(with_length(b"ab"))
         assert rig.program.run(PACKET).retval == 1
-        assert echo.drain() == [b"\x04\x00ab"]
+        assert echo.drain() == [with_length(b"ab")]
 
 
 def test_an_error_while_a_record_is_filled_discards_it(rig: Rig) -> None:
     with UserRingProducer(rig.ring) as producer, RingBufferConsumer(rig.echo) as echo:
         with pytest.raises(ValueError, match="different structures"), producer.reserve(4) as room:
             room[:] = b"too long"
-        producer.submit(b"\x03\x00a")
+        producer.submit(with_length(b"a"))
         rig.program.run(PACKET)
-        assert echo.drain() == [b"\x03\x00a"]
+        assert echo.drain() == [with_length(b"a")]
 
 
 def test_a_record_is_finished_once(rig: Rig) -> None:

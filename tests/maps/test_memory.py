@@ -29,7 +29,7 @@ def test_memory_and_map_are_the_same(shared: Map[Any, Any]) -> None:
     view = shared.memory()
     shared[3] = 0x01020304
     assert view[3 * 8 : 3 * 8 + 4].cast("I")[0] == 0x01020304
-    view.cast("Q")[1] = 7
+    view.cast("I")[2] = 7
     assert shared[1] == 7
     assert len(view) == 5 * 8
 

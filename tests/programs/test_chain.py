@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import pytest
 
 from bpflab import XDP, Lab
@@ -24,7 +26,7 @@ def deciding_on(ethertype: int, verdict: XDP) -> Items:
         add(r0, 14),
         jgt(r0, r3, "next"),
         ldx(H, r0, r2, 12),
-        jne(r0, int.from_bytes(ethertype.to_bytes(2, "little"), "big"), "next"),
+        jne(r0, int.from_bytes(ethertype.to_bytes(2, "big"), sys.byteorder), "next"),
         mov(r0, int(verdict)),
         exit_(),
     ]

@@ -10,12 +10,12 @@ import click
 @click.command("compile")
 @click.argument("source", type=click.Path(dir_okay=False, path_type=Path))
 def command(source: Path) -> None:
-    """Compile SOURCE to an object that can be shipped beside it.
+    """Compile SOURCE to objects that can be shipped beside it.
 
-    Written are the object, without paths of this machine, and a file of hashes: whoever loads the source takes the
-    object without a compiler, as long as neither of them was changed.
+    Written are an object for each byte order, without paths of this machine, and a file of hashes: whoever loads the
+    source takes the object without a compiler, as long as neither of them was changed.
     """
     from bpflab.obj.prebuilt import ship, sums_of
 
-    object_ = ship(source)
-    click.echo(f"{object_} ({object_.stat().st_size} bytes) and {sums_of(source).name}")
+    objects = " and ".join(f"{object_} ({object_.stat().st_size} bytes)" for object_ in ship(source))
+    click.echo(f"{objects}, and {sums_of(source).name}")

@@ -34,7 +34,7 @@ def load_object(
     load (all by default); `rodata` sets read-only variables before loading. Everything belongs to the Lab.
     ObjectError, CompileError, VerifierError or MapError say what could not be done.
     """
-    spec = copy.deepcopy(spec_of(source))
+    spec = copy.deepcopy(spec_of(source, lab.backend.byteorder))
     wanted = choose_programs(spec, None if programs is None else list(programs))
     for name, value in (rodata or {}).items():
         set_variable(spec, name, value)

@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from bpflab.arguments import near_names
 from bpflab.errors import ArgumentError, NoSuchNameError, ObjectError
 from bpflab.obj.spec import MapSpec, ObjectSpec
 
+if TYPE_CHECKING:
+    from bpflab.abi.layout import ByteOrder
 
-def spec_of(source: str | Path | bytes | ObjectSpec) -> ObjectSpec:
-    """Return the spec of a C source (compiled, by its suffix `.c`), an object file, its bytes, or a spec itself."""
+
+def spec_of(source: str | Path | bytes | ObjectSpec, byteorder: ByteOrder = sys.byteorder) -> ObjectSpec:
+    """Return the spec of a C source (compiled, by its suffix `.c`), an object file, its bytes, or a spec itself.
+
+    `byteorder` is that for which a source is compiled.
+    """
     from bpflab.obj import read_object
 
     if isinstance(source, ObjectSpec):
@@ -22,10 +30,10 @@ def spec_of(source: str | Path | bytes | ObjectSpec) -> ObjectSpec:
             f"load() was given a {type(source).__name__}; expected the path of a .bpf.c source or an object file, "
             "its bytes, or an ObjectSpec."
         )
-    return _spec_of_path(Path(source))
+    return _spec_of_path(Path(source), byteorder)
 
 
-def _spec_of_path(path: Path) -> ObjectSpec:
+def _spec_of_path(path: Path, byteorder: ByteOrder) -> ObjectSpec:
     from bpflab.obj import read_object
     from bpflab.obj.prebuilt import compiled
 
@@ -33,7 +41,7 @@ def _spec_of_path(path: Path) -> ObjectSpec:
         siblings = [entry.name for entry in path.parent.iterdir()] if path.parent.is_dir() else []
         near = near_names(path.name, [name for name in siblings if ".bpf." in name or name.endswith(".o")])
         raise ObjectError(f"There is no file {path}{near}")
-    return read_object(compiled(path) if path.suffix == ".c" else path)
+    return read_object(compiled(path, byteorder) if path.suffix == ".c" else path)
 
 
 def choose_programs(spec: ObjectSpec, wanted: list[str] | None) -> list[str]:

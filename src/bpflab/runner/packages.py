@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 
 OWN: Final = ("bpflab", "pytest_bpflab", "bpflab_packets")
 """The packages of this distribution, which a guest takes from the host: they are the same everywhere."""
+COMPILER: Final = "ziglang"
+"""The package with a C compiler for BPF. A guest takes it from the host, where it is installed: emulation hands a
+program of the host's own architecture to the host's kernel, so it runs at full speed."""
 _OLDEST_GLIBC: Final = 17
 
 
@@ -78,7 +81,7 @@ def own_packages(cache: Cache) -> Entry:
 
 
 def _package_directories() -> dict[str, Path]:
-    specs = {name: importlib.util.find_spec(name) for name in OWN}
+    specs = {name: importlib.util.find_spec(name) for name in (*OWN, COMPILER)}
     return {name: Path(spec.origin).parent for name, spec in specs.items() if spec is not None and spec.origin}
 
 
