@@ -106,13 +106,15 @@ def pytest_collection_modifyitems(config: pytest.Config, items: Sequence[pytest.
 def bpf_cover_target(request: pytest.FixtureRequest) -> Callable[[], int]:
     """Return a function to call at the end of a hypothesis test: it makes hypothesis look for more branches.
 
-    It feeds `hypothesis.target` the number of different branch edges of BPF programs that were gone since it was
-    called last, and returns that number.
+    It feeds `hypothesis.target` the number of different edges of branches that BPF programs went since it was called
+    last, and returns that number.
     """
-    from pytest_bpflab.targeting import feed
+    from pytest_bpflab.targeting import Steering
 
-    coverage = measure(request.config, reported=False).coverage
-    return lambda: feed(coverage)
+    measuring = measure(request.config, reported=False)
+    steering = Steering(measuring.coverage)
+    measuring.at_setup.append(steering.forget)
+    return steering.feed
 
 
 def destination(config: pytest.Config, name: str) -> Path:

@@ -36,6 +36,7 @@ class Measuring:
         self._directory = _directory(config)
         self._written: int | None = None
         self._lines: list[str] = []
+        self.at_setup: list[Callable[[], None]] = []
 
     @property
     def is_worker(self) -> bool:
@@ -50,6 +51,8 @@ class Measuring:
     def pytest_runtest_setup(self, item: pytest.Item) -> None:
         """Look for sources beside the test; steer it if that was asked."""
         self.coverage.files.add(item.path.parent)
+        for act in self.at_setup:
+            act()
         if self.config.getoption("bpf_cov_target") and PARAMETER in getattr(item, "fixturenames", ()):
             from pytest_bpflab.targeting import steer
 

@@ -9,41 +9,73 @@ import pytest
 from hypothesis import target
 from hypothesis.errors import InvalidArgument
 
+from bpflab.coverage import Hits
+
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from bpflab.coverage import Coverage
 
 LABEL: Final = "edges of BPF branches"
-_WRAPPED: Final = "_bpflab_targeted"
+_STEERED: Final = "_bpflab_steered"
 
 
-def feed(coverage: Coverage) -> int:
-    """Tell hypothesis how many edges were gone since the last call, and count anew; the test fails elsewhere."""
-    edges = coverage.edges
-    coverage.restart()
-    try:
-        target(edges, label=LABEL)
-    except InvalidArgument as error:
-        pytest.fail(f"bpf_cover_target() belongs at the end of a hypothesis test, once: {error}", pytrace=False)
-    return edges
+class Steering:
+    """Feeds hypothesis after each example of one test.
+
+    What is fed is the number of different edges that the example went. It is fed once for the whole, and once for
+    each jump that the example came to and that has only ever gone one way, so that examples that come to such a jump
+    are varied until it goes the other way.
+    """
+
+    def __init__(self, coverage: Coverage) -> None:
+        self._coverage = coverage
+        self._seen: dict[str, Hits] = {}
+
+    def forget(self) -> None:
+        """Forget the test: another one begins."""
+        self._seen.clear()
+
+    def begin(self) -> None:
+        """Count from nothing."""
+        self._coverage.restart()
+
+    def feed(self) -> int:
+        """Tell hypothesis how many edges were gone since the last call; the test fails outside hypothesis."""
+        went = self._coverage.current()
+        edges = sum(hits.edges for hits in went.values())
+        for digest, hits in went.items():
+            self._seen[digest] = self._seen.get(digest, Hits()) | hits
+        self._coverage.restart()
+        try:
+            target(edges, label=LABEL)
+            for label in self._open(went):
+                target(edges, label=label)
+        except InvalidArgument as error:
+            pytest.fail(f"bpf_cover_target() belongs at the end of a hypothesis test, once: {error}", pytrace=False)
+        return edges
+
+    def _open(self, went: dict[str, Hits]) -> Iterator[str]:
+        for digest, hits in went.items():
+            one_way = self._seen[digest].taken ^ self._seen[digest].fallen
+            reached = (hits.taken | hits.fallen) & one_way
+            yield from (f"{digest[:8]} at {slot}" for slot in range(reached.bit_length()) if reached >> slot & 1)
 
 
 def steer(item: pytest.Item, coverage: Coverage) -> None:
     """Make a hypothesis test feed its edges after each example; other tests are left alone."""
     handle: Any = getattr(getattr(item, "obj", None), "hypothesis", None)
-    if handle is None or getattr(handle.inner_test, _WRAPPED, False):
-        return
-    handle.inner_test = _targeted(handle.inner_test, coverage)
+    if handle is not None and not getattr(handle.inner_test, _STEERED, False):
+        handle.inner_test = _steered(handle.inner_test, Steering(coverage))
 
 
-def _targeted(inner: Callable[..., object], coverage: Coverage) -> Callable[..., object]:
+def _steered(inner: Callable[..., object], steering: Steering) -> Callable[..., object]:
     @functools.wraps(inner)
     def example(*args: object, **kwargs: object) -> object:
-        coverage.restart()
+        steering.begin()
         result = inner(*args, **kwargs)
-        feed(coverage)
+        steering.feed()
         return result
 
-    setattr(example, _WRAPPED, True)
+    setattr(example, _STEERED, True)
     return example

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from bpflab.asm.insn import Insn
     from bpflab.backend.base import Backend
+    from bpflab.coverage.hits import Hits
     from bpflab.coverage.program import CoveredProgram
     from bpflab.coverage.source_files import SourceFiles
 
@@ -87,10 +88,9 @@ class CoveringBackend(WrappedBackend):
         for meter in self._meters.values():
             meter.clear()
 
-    @property
-    def edges(self) -> int:
-        """How many different edges of conditional jumps were gone since the last `restart`."""
-        return sum(meter.read().edges for meter in self._meters.values())
+    def current(self) -> dict[str, Hits]:
+        """Return what ran since the last `restart`, by the digests of the programs."""
+        return {digest: meter.read() for digest, meter in self._meters.items()}
 
     def _seen(self, command: int, pointer: ctypes.c_void_p, size: int) -> int:
         if command not in SEEN:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from bpflab.backend.select import open_backend
 from bpflab.coverage.backend import CoveringBackend
 from bpflab.coverage.data import CoverageData
+from bpflab.coverage.hits import Hits
 from bpflab.coverage.source_files import SourceFiles
 
 if TYPE_CHECKING:
@@ -45,14 +46,17 @@ class Coverage:
         return self.data
 
     def restart(self) -> None:
-        """Begin counting `edges` anew; what was measured is kept."""
+        """Begin `current` anew; what was measured is kept."""
         for backend in self._watched:
             backend.restart()
 
-    @property
-    def edges(self) -> int:
-        """How many different edges of conditional jumps were gone since the last `restart`, in Labs that are open."""
-        return sum(backend.edges for backend in self._watched)
+    def current(self) -> dict[str, Hits]:
+        """Return what ran since the last `restart` in Labs that are open, by the digests of the programs."""
+        found: dict[str, Hits] = {}
+        for backend in self._watched:
+            for digest, hits in backend.current().items():
+                found[digest] = found.get(digest, Hits()) | hits
+        return found
 
     def report(self, sources: Iterable[str | Path] = ()) -> Report:
         """Sort what was measured by source: all but system headers, or what lies under the given paths."""
