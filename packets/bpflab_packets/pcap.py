@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import gzip
 import zlib
+from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator, Sequence
 
 ETHERNET: Final = 1
 """LINKTYPE_ETHERNET (www.tcpdump.org/linktypes.html)."""
@@ -25,17 +26,11 @@ def read_frames(path: str | Path) -> list[bytes]:
 
     CaptureError for what is no capture, is cut short within its headers, or has another link type.
     """
-    from scapy.error import Scapy_Exception
     from scapy.utils import RawPcapReader
 
-    try:
-        with RawPcapReader(BytesIO(_content(Path(path)))) as reader:
-            frames = [bytes(frame) for frame, _ in reader]
-            kind = getattr(reader, "linktype", ETHERNET)
-    except (Scapy_Exception, EOFError, OSError, zlib.error) as error:
-        raise CaptureError(f"{path} cannot be read as a capture: {error}.") from error
-    if kind != ETHERNET and frames:
-        raise CaptureError(f"{path} holds packets of link type {kind}; expected Ethernet frames (link type 1).")
+    with reading(path), RawPcapReader(BytesIO(content_of(Path(path)))) as reader:
+        frames = [bytes(frame) for frame, _ in reader]
+        ethernet_only(path, reader, frames)
     return frames
 
 
@@ -49,6 +44,25 @@ def write_frames(path: str | Path, frames: Iterable[bytes]) -> None:
             writer.write_packet(frame, sec=0, usec=number)
 
 
-def _content(path: Path) -> bytes:
+@contextmanager
+def reading(path: str | Path) -> Iterator[None]:
+    """Turn what goes wrong with a file into a CaptureError."""
+    from scapy.error import Scapy_Exception
+
+    try:
+        yield
+    except (Scapy_Exception, EOFError, OSError, zlib.error) as error:
+        raise CaptureError(f"{path} cannot be read as a capture: {error}.") from error
+
+
+def ethernet_only(path: str | Path, reader: Any, found: Sequence[object]) -> None:  # noqa: ANN401 - scapy has no types
+    """Refuse packets of another link type, with CaptureError."""
+    kind = getattr(reader, "linktype", ETHERNET)
+    if kind != ETHERNET and found:
+        raise CaptureError(f"{path} holds packets of link type {kind}; expected Ethernet frames (link type 1).")
+
+
+def content_of(path: Path) -> bytes:
+    """Read a file, and unpack it if it is gzipped."""
     content = path.read_bytes()
     return gzip.decompress(content) if content.startswith(GZIP) else content
