@@ -16,6 +16,7 @@ from pytest_bpflab.report import (
     pytest_terminal_summary,
 )
 from pytest_bpflab.requirements import pytest_runtest_setup
+from pytest_bpflab.runs import pytest_runtest_protocol
 from pytest_bpflab.tracebacks import pytest_runtest_makereport
 from pytest_bpflab.warnings import BpfLeakWarning
 
@@ -35,6 +36,7 @@ __all__ = [
     "pytest_report_collectionfinish",
     "pytest_report_header",
     "pytest_runtest_makereport",
+    "pytest_runtest_protocol",
     "pytest_runtest_setup",
     "pytest_terminal_summary",
 ]

@@ -1,4 +1,7 @@
-"""The fixtures, and what runs a test once for each backend."""
+"""The fixtures, and what runs a test once for each backend.
+
+None asks for `request`, which pytest makes anew for each fixture of each test: that costs more than to run a program.
+"""
 
 from __future__ import annotations
 
@@ -6,8 +9,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_bpflab.backends import PARAMETER, backend_names
+from pytest_bpflab.backends import PARAMETER, backend_names, backend_of
 from pytest_bpflab.options import SETTINGS
+from pytest_bpflab.runs import running
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -16,14 +20,13 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture(scope="session")
-def bpf_backend(request: pytest.FixtureRequest) -> str:
+def bpf_backend() -> str:
     """Return the name of the backend that the test runs on: `kernel` or `sim`."""
-    chosen = getattr(request, "param", None)
-    return str(chosen or backend_names(request.config)[0])
+    return backend_of(running())
 
 
 @pytest.fixture
-def bpf(request: pytest.FixtureRequest, bpf_backend: str) -> Iterator[Lab]:
+def bpf(bpf_backend: str) -> Iterator[Lab]:
     """Open a Lab for the test, and close it with all that was opened in it.
 
     `bpf.load("firewall.bpf.c")` looks beside the test file first. A test that leaves something of the kernel open
@@ -31,12 +34,12 @@ def bpf(request: pytest.FixtureRequest, bpf_backend: str) -> Iterator[Lab]:
     """
     from pytest_bpflab.lab import lab_of_test
 
-    with lab_of_test(request.node, bpf_backend) as lab:
+    with lab_of_test(running(), bpf_backend) as lab:
         yield lab
 
 
 @pytest.fixture(scope="module")
-def bpf_module(request: pytest.FixtureRequest, bpf_backend: str) -> Iterator[Lab]:
+def bpf_module(bpf_backend: str) -> Iterator[Lab]:
     """Open a Lab that the tests of a module share: programs are loaded once, by fixtures of the module.
 
     Each test finds the maps as the wider fixtures left them: they are brought back after it, and what it opened is
@@ -44,19 +47,20 @@ def bpf_module(request: pytest.FixtureRequest, bpf_backend: str) -> Iterator[Lab
     """
     from pytest_bpflab.sharing import shared_lab
 
-    with shared_lab(request.node, bpf_backend, request.node.path.parent) as lab:
+    item = running()
+    with shared_lab(item.getparent(pytest.Module) or item, bpf_backend, item.path.parent) as lab:
         yield lab
 
 
 @pytest.fixture(scope="session")
-def bpf_session(request: pytest.FixtureRequest, bpf_backend: str) -> Iterator[Lab]:
+def bpf_session(bpf_backend: str) -> Iterator[Lab]:
     """Open a Lab that all tests of a session share, as `bpf_module` does for a module.
 
     Under pytest-xdist each worker has its own. Relative paths are looked for in pytest's root directory first.
     """
     from pytest_bpflab.sharing import shared_lab
 
-    with shared_lab(request.node, bpf_backend, request.config.rootpath) as lab:
+    with shared_lab(running().session, bpf_backend, running().config.rootpath) as lab:
         yield lab
 
 

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Final
 import pytest
 
 from pytest_bpflab.backends import PARAMETER, backend_of, shared_backend
-from pytest_bpflab.options import SETTINGS
-from pytest_bpflab.runs import RUNNING
+from pytest_bpflab.options import REPLAY, SETTINGS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -32,7 +31,6 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     marks = list(item.iter_markers("bpf"))
     if marks or PARAMETER in getattr(item, "fixturenames", ()):
         item.user_properties.append((PARAMETER, backend_of(item)))
-        item.config.stash[RUNNING] = item
     for mark in marks:
         check_marker(mark)
         missing = next(_missing(item, mark), None)
@@ -52,10 +50,10 @@ def check_marker(mark: pytest.Mark) -> None:
         pytest.fail(f"The marker bpf does not take {given}; it takes {', '.join(NEEDS)} by keyword.", pytrace=False)
 
 
-    if name == REPLAY:  # what was missing where the test was recorded, its cassette says
-        return
 def _missing(item: pytest.Item, mark: pytest.Mark) -> Iterator[str]:
     name = backend_of(item)
+    if name == REPLAY:  # what was missing where the test was recorded, its cassette says
+        return
     wanted = dict(mark.kwargs)
     wanted.pop("compare", None)
     only = wanted.pop("backend", name)

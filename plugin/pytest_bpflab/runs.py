@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 import pytest
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Generator
     from enum import IntEnum
 
     import pluggy
@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from bpflab.abi.prog_types import ProgType
     from bpflab.backend.base import Backend
 
-RUNNING: Final = pytest.StashKey[pytest.Item]()
-"""The test that is running, if it is one that asks for a backend."""
+_RUNNING: Final[list[pytest.Item]] = []
+"""The test that is running; a session of pytest inside a test puts its own on top."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,9 +51,19 @@ class Run:
         return verdict_of(self.type, self.retval)
 
 
-def running(config: pytest.Config) -> pytest.Item:
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    """Know which test is running."""
+    _RUNNING.append(item)
+    try:
+        return (yield)
+    finally:
+        _RUNNING.pop()
+
+
+def running() -> pytest.Item:
     """Return the test that is being set up, run or torn down."""
-    return config.stash[RUNNING]
+    return _RUNNING[-1]
 
 
 def watched(item: Callable[[], pytest.Item], hooks: pluggy.HookRelay, backend: Backend) -> Backend:

@@ -37,7 +37,7 @@ class SharedLab:
         self.lab = lab
         self.stale = True
         self._snapshot: Snapshot | None = None
-        self._opened = ExitStack()
+        self._scope = lab.scope()
 
     def begin(self) -> None:
         """Remember what there is, for the test that begins."""
@@ -46,13 +46,13 @@ class SharedLab:
         if self.stale:
             self._snapshot = self.lab.snapshot()
             self.stale = False
-        self._opened.enter_context(self.lab.scope())
+        self._scope.__enter__()
 
     def end(self) -> None:
         """Close what the test opened, and bring back what it changed."""
         if self.lab.closed:
             return
-        self._opened.close()
+        self._scope.__exit__()
         if self._snapshot is not None:
             self._snapshot.restore()
 
@@ -107,7 +107,7 @@ def shared_lab(node: pytest.Item | pytest.Collector, name: str, directory: Path)
     refuse_unusable(name)
     config = node.config
     sharing = _sharing(config)
-    backend = watched(lambda: running(config), node.ihook, open_for(config, name))
+    backend = watched(running, node.ihook, open_for(config, name))
     with told_of_leaks(node, name), TestFileLab(backend, directory) as lab:
         shared = SharedLab(lab)
         sharing.labs.append(shared)

@@ -3,25 +3,30 @@
 from __future__ import annotations
 
 import contextlib
-from typing import TYPE_CHECKING, Protocol, TypeVar
+from typing import TYPE_CHECKING, Protocol, TypeVar, runtime_checkable
 
 from bpflab.backend.base import simulated, simulating
 from bpflab.backend.call import DEFAULT_RETRY, Caller
 from bpflab.backend.select import open_backend
 from bpflab.errors import ClosedError
+from bpflab.scope import Scope, close_all
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from pathlib import Path
     from re import Pattern
     from types import TracebackType
     from typing import Any, Self
 
+    from bpflab.abi.attach_types import AttachType
     from bpflab.abi.flags import MapFlag
     from bpflab.abi.map_types import MapType
     from bpflab.abi.prog_types import ProgType
+    from bpflab.attach.link import Link
     from bpflab.backend.base import Backend
+    from bpflab.contexts import AnyContext
     from bpflab.errors import RetryPolicy
+    from bpflab.faults import Faults
     from bpflab.maps.base import Map
     from bpflab.maps.handle import MapHandle
     from bpflab.obj.spec import ObjectSpec
@@ -32,6 +37,7 @@ if TYPE_CHECKING:
     from bpflab.sim.clock import Chance, Clock
     from bpflab.sim.world import World
     from bpflab.snapshots.snapshot import Snapshot
+    from bpflab.trace.model import Trace
 
 
 class Closable(Protocol):
@@ -42,6 +48,16 @@ class Closable(Protocol):
 
 
 ClosableT = TypeVar("ClosableT", bound=Closable)
+ResultT = TypeVar("ResultT")
+WrapperT = TypeVar("WrapperT", bound="Backend")
+
+
+@runtime_checkable
+class Rebinding(Protocol):
+    """Something that keeps what its Lab's backend gave, and can take it anew."""
+
+    def rebind(self) -> None:
+        """Take the Lab's backend anew."""
 
 
 class Lab:
@@ -65,6 +81,7 @@ class Lab:
         self.maps: dict[str, Map[Any, Any]] = {}
         self._owned: list[Closable] = []
         self._closed = False
+        self._faults: Faults | None = None
         self._pin_root = None if pin_root is None else str(pin_root)
 
     def map(
@@ -213,16 +230,50 @@ class Lab:
         others = [simulator.keep()] if simulator and not maps else []
         return self.own(Snapshot(self, maps or owned, others))
 
-    @contextlib.contextmanager
-    def scope(self) -> Iterator[Self]:
+    def scope(self) -> Scope:
         """Close what is opened inside the `with` block at its end, and leave what was open before."""
-        before = {id(each) for each in self._owned}
-        try:
-            yield self
-        finally:
-            opened = [each for each in self._owned if id(each) not in before]
-            self._owned[:] = [each for each in self._owned if id(each) in before]
-            close_all(opened)
+        return Scope(self, self._owned)
+
+    def attach(
+        self,
+        program: Program,
+        to: object = None,
+        *,
+        hook: str | AttachType | None = None,
+        before: Program | None = None,
+        after: Program | None = None,
+        flags: int = 0,
+    ) -> Link:
+        """Attach a program to its hook: an interface, a cgroup, a tracepoint; see `attach.attach.attach_program`."""
+        from bpflab.attach.attach import attach_program
+
+        self.check_open()
+        return attach_program(self, program, to, hook=hook, before=before, after=after, flags=flags)
+
+    def race(self, *runs: Callable[[], ResultT], turns: Sequence[int] = ()) -> list[ResultT]:
+        """Call functions that run programs at the same time, the first on CPU 0, the second on CPU 1, and so on.
+
+        `turns` are the instructions that a CPU executes before the next one goes on, one after the other; when they are
+        used up, each goes on to its end. The same turns give the same order in every run; `bpflab.testing.turns` draws
+        them. The simulated kernel alone can do it (NotSupportedError); what the functions return comes back in order.
+        """
+        return simulating(self.backend, "CPUs").race(runs, turns)
+
+    def trace(
+        self,
+        program: Program,
+        data: object = b"",
+        ctx: AnyContext | bytes | None = None,
+        **options: Any,  # noqa: ANN401 - those of Program.run, which checks them
+    ) -> Trace:
+        """Run a program as `program.run` does, and return the way it took: lines, branches, calls, changes.
+
+        `print(lab.trace(program, packet))` shows it; `.result` is the run's result. See `bpflab.trace.run.trace_run`.
+        """
+        from bpflab.trace.run import trace_run
+
+        self.check_open()
+        return trace_run(self, program, data, ctx, **options)
 
     @property
     def pin_root(self) -> str:
@@ -257,6 +308,27 @@ class Lab:
     @cpu.setter
     def cpu(self, number: int) -> None:
         simulating(self.backend, "CPU").cpu = number
+
+    @property
+    def faults(self) -> Faults:
+        """Faults to set: `faults.fail("MAP_UPDATE_ELEM", "E2BIG", after=3)` and others; see `bpflab.faults`.
+
+        Nothing is slower for it until the first fault is set.
+        """
+        if self._faults is None:
+            from bpflab.faults import Faults
+
+            self._faults = Faults(self)
+        return self._faults
+
+    def wrap(self, around: Callable[[Backend], WrapperT]) -> WrapperT:
+        """Put another backend around this Lab's, for what is open and for all that comes; return it."""
+        wrapper = around(self.backend)
+        self.backend = self.call.backend = wrapper
+        for resource in list(self._owned):
+            if isinstance(resource, Rebinding):
+                resource.rebind()
+        return wrapper
 
     def own(self, resource: ClosableT) -> ClosableT:
         """Close this when the Lab closes, before everything that was opened earlier."""
@@ -301,10 +373,3 @@ class Lab:
     def __repr__(self) -> str:
         state = "closed" if self._closed else f"{len(self._owned)} open"
         return f"<Lab on {self.backend.name}, {state}>"
-
-
-def close_all(resources: Iterable[Closable]) -> None:
-    """Close resources, the last one first; every close is tried, and the last error is raised."""
-    with contextlib.ExitStack() as stack:
-        for resource in resources:
-            stack.callback(resource.close)
