@@ -30,7 +30,8 @@ ALLOWED = {
     "snapshots": BASE | {"backend", "maps"},
     "objects": BASE | {"backend", "obj", "maps", "programs", "snapshots"},
     "scope": set(),
-    "lab": BASE | {"backend", "maps", "programs", "objects", "snapshots", "scope", "attach"},
+    "trace": BASE | {"asm", "obj", "backend", "sim", "maps", "programs"},
+    "lab": BASE | {"backend", "maps", "programs", "objects", "snapshots", "scope", "attach", "trace"},
 }
 """The rooms that each room may import. What is not listed stands above the Lab and may import everything."""
 EXCEPTIONS = {

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from bpflab import Lab
 from bpflab.cli.demo import example_directory
 
 CHECKOUT = Path(__file__).parents[2]
@@ -67,3 +68,17 @@ def test_relative_links_lead_to_a_file_and_a_heading_that_are_there(page: str) -
 def test_every_page_of_the_documentation_is_on_its_index() -> None:
     listed = {path for path, _ in links("docs/index.md")} | {"index.md"}
     assert {path.name for path in CHECKOUT.glob("docs/*.md")} - listed == set()
+
+
+def run_examples(page: str, pytester: pytest.Pytester) -> pytest.ExitCode | int:
+    """Run a page's examples as one script, in their order."""
+    return pytester.runpython(pytester.makepyfile("\n".join(blocks(page, "python")))).ret
+
+
+def test_the_examples_of_attaching_work_in_their_order(pytester: pytest.Pytester) -> None:
+    assert run_examples("docs/attach.md", pytester) == 0
+
+
+@pytest.mark.skipif(Lab("sim").backend.kernel_btf() is None, reason="the simulated kernel has no types here")
+def test_the_examples_of_kernel_objects_work_in_their_order(pytester: pytest.Pytester) -> None:
+    assert run_examples("docs/kernel-objects.md", pytester) == 0

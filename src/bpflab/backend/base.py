@@ -7,7 +7,7 @@ missing key is no exception on the cheap path; `bpflab.backend.call` turns answe
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Protocol, TypeVar, runtime_checkable
 
 from bpflab.errors import NotSupportedError
 
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from bpflab.abi.layout import ByteOrder
     from bpflab.sim.clock import Chance, Clock
     from bpflab.sim.world import World
+
+T = TypeVar("T")
 
 
 class MappedMemory(Protocol):
@@ -114,6 +116,9 @@ class Simulating(Protocol):
 
     cpu: int
     """The CPU that programs run on, from 0 to `possible_cpus` - 1."""
+
+    def race(self, runs: Sequence[Callable[[], T]], turns: Sequence[int]) -> list[T]:
+        """Call functions that run programs at the same time, each on its own CPU."""
 
     @property
     def world(self) -> World:

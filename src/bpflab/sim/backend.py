@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import threading
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from bpflab.abi.errno import Errno
 from bpflab.abi.rings import PERF_EVENT_ATTR
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from bpflab.backend.base import MappedMemory
     from bpflab.sim.clock import Chance, Clock
     from bpflab.sim.world import World
+
+T = TypeVar("T")
 
 
 class SimBackend:
@@ -113,6 +115,18 @@ class SimBackend:
         from bpflab.sim.keep import KeptWorld
 
         return KeptWorld(self.kernel)
+
+    def race(self, runs: Sequence[Callable[[], T]], turns: Sequence[int]) -> list[T]:
+        """Call functions that run programs at the same time, each on its own CPU; see `Lab.race`."""
+        from bpflab.sim.interleave import Interleaving
+
+        if len(runs) > self.possible_cpus:
+            raise ArgumentError(f"{len(runs)} runs race; the simulated machine has {self.possible_cpus} CPUs.")
+        before, self.kernel.interleaving = self.kernel.cpu, Interleaving(self.kernel, len(runs), turns)
+        try:
+            return self.kernel.interleaving.run_all(runs)
+        finally:
+            self.kernel.interleaving, self.kernel.cpu = None, before
 
     @property
     def world(self) -> World:

@@ -31,8 +31,10 @@ if TYPE_CHECKING:
     from bpflab.abi.prog_types import ProgType
     from bpflab.sim.bind import Bindings
     from bpflab.sim.btf import SimBtf
+    from bpflab.sim.interleave import Interleaving
     from bpflab.sim.links import SimLink
     from bpflab.sim.maps.base import SimMap
+    from bpflab.sim.network import Network
     from bpflab.sim.places import Place
     from bpflab.sim.programs import SimProgram
     from bpflab.sim.timers import Timer
@@ -76,10 +78,11 @@ class SimKernel:
         self.links: IdTable[SimLink] = IdTable()
         self.places: dict[tuple[object, ...], Place] = {}
         self.types = KernelTypes(self.machine.btf, self.machine.byteorder)
-        self.world = World(memory=self.memory, types=self.types)
+        self.world = World(memory=self.memory, types=self.types, network=self._network)
         self.counting = 0
         self.timers: dict[int, Timer] = {}
         self.last_run_steps = 0
+        self.interleaving: Interleaving | None = None
         self._helpers: dict[ProgType, Bindings] = {}
         self.lock = threading.RLock()
         self.wakeup = threading.Condition(self.lock)
@@ -112,6 +115,11 @@ class SimKernel:
         if prog_type not in self._helpers:
             self._helpers[prog_type] = Bindings(prog_type, self.world.helpers)
         return self._helpers[prog_type]
+
+    def _network(self) -> Network:
+        from bpflab.sim.network import Network
+
+        return Network(self)
 
     def wake(self) -> None:
         """Let those who poll look again."""

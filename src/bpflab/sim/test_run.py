@@ -96,6 +96,8 @@ def invoke(env: Environment, scope: Scope, packet_load: PacketLoad | None = None
         cpu=kernel.cpu,
         packet_load=packet_load,
     )
+    if kernel.interleaving is not None:
+        run.drive = kernel.interleaving.drive
     observer = kernel.world.observer
     try:
         return run.execute() if observer is None else observed(observer, env, run)

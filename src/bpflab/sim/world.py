@@ -20,9 +20,12 @@ from bpflab.sim.region import RegionKind
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import SupportsBytes
 
     from bpflab.sim.events import Event
+    from bpflab.sim.network import Network as PacketNetwork
     from bpflab.sim.observe import Observer
+    from bpflab.sim.path import Way
     from bpflab.sim.structs import KernelStruct
 
 EventT = TypeVar("EventT", bound="Event")
@@ -43,6 +46,8 @@ class Interface:
     rx_queues: int = 1
     forwarding: bool = True
     up: bool = True
+    peer: int = 0
+    """The interface at which packets arrive that leave by this one; 0 when they leave the machine."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +74,7 @@ class World:
 
     `helpers` replaces helpers: a function `(env, *arguments) -> int` by helper name, called with the
     arguments as the helper's own function gets them; `kfuncs` does the same for kernel functions, see `kfunc`.
-    `memory` and `types` are the kernel's.
+    `memory` and `types` are the kernel's, `network` makes what sends a packet.
     """
 
     interfaces: dict[int, Interface] = field(
@@ -83,6 +88,7 @@ class World:
     kfuncs: dict[str, Callable[..., int | None]] = field(default_factory=dict)
     memory: Memory = field(default_factory=Memory, repr=False)
     types: KernelTypes = field(default_factory=lambda: KernelTypes(None, "little"), repr=False)
+    network: Callable[[], PacketNetwork] | None = field(default=None, repr=False)
 
     def struct(self, name: str, /, *, strict: bool = False, **values: Any) -> KernelStruct:  # noqa: ANN401 - the fields' own
         """Lay out an object of a kernel's type: `struct("task_struct", pid=7, comm="curl", real_parent=other)`.
@@ -130,6 +136,26 @@ class World:
         self.interfaces[index] = Interface(index, name, raw, **options)
         return self.interfaces[index]
 
+    def add_pair(self, first: str, second: str) -> tuple[Interface, Interface]:
+        """Add two interfaces of which each receives what the other sends, as veth does."""
+        one, other = self.add_interface(first), self.add_interface(second)
+        one.peer, other.peer = other.ifindex, one.ifindex
+        return one, other
+
+    def send(self, packet: SupportsBytes, into: Interface | int, *, out: bool = False, cpu: int = 0) -> Way:
+        """Let a packet arrive at an interface, or with `out` leave by it, and follow it through all programs.
+
+        Programs are those that links hold at the interfaces (`lab.attach`). Redirects are followed: to interfaces, to
+        the programs of devmap and cpumap entries, over pairs. The `Way` has each program that ran and each end.
+        """
+        from bpflab.sim.network import Packet
+
+        index = index_of(into)
+        if self.network is None or index not in self.interfaces:
+            raise ArgumentError(f"There is no interface {index} to send by; add one: world.add_interface('eth0').")
+        network = self.network()
+        return network.send(Packet(bytes(packet), index, cpu), network.egress if out else network.arrive)
+
     def add_route(
         self,
         network: str,
@@ -159,6 +185,15 @@ class World:
         if ifindex not in self.interfaces:
             raise Refusal(Errno.ENODEV)
         return self.interfaces[ifindex].rx_queues
+
+    def helper(self, name: str) -> Callable[..., int | None]:
+        """Return the function of a helper, replaced or our own; LookupError when neither is there."""
+        from bpflab.sim.helpers import find_helper
+
+        found = self.helpers.get(name) or find_helper(name)
+        if found is None:
+            raise LookupError(name)
+        return found
 
     def record(self, event: Event) -> None:
         """Note what a program did."""

@@ -14,9 +14,12 @@ NAME = "spin lock"
 
 def spin_lock(env: Environment, lock: int) -> int:
     """Take a lock; taking a second one, or one that another CPU's run holds for ever, is a fault."""
+    memory, race = env.run.memory, env.kernel.interleaving
     if NAME in env.run.references.values():
         raise Fault(FaultKind.HELPER_ARGUMENT, f"the spin lock at {lock:#x} is taken while another one is held")
-    env.run.memory.store(lock, 4, 1)
+    if race is not None:
+        race.wait_until(lambda: not memory.load(lock, 4), f"the spin lock at {lock:#x}")
+    memory.store(lock, 4, 1)
     env.run.acquire(lock, NAME)
     return 0
 

@@ -81,11 +81,12 @@ class XdpHook:
             refuse_if((given.ctx is not None or given.wants_ctx) and (given.wants_data or given.wants_ctx))
             once = replace(given, repeat=1, ctx_size_out=0)
             for _ in range(max(given.repeat, 1)):
-                self._run(kernel, program, once, md)
+                self.run(kernel, program, once, md)
             return RunOutput(0, given.data)
-        return self._run(kernel, program, given, md)
+        return self.run(kernel, program, given, md)
 
-    def _run(self, kernel: SimKernel, program: SimProgram, given: RunInput, md: dict[str, int]) -> RunOutput:
+    def run(self, kernel: SimKernel, program: SimProgram, given: RunInput, md: dict[str, int]) -> RunOutput:
+        """Run on a frame that arrived as `md` says, whatever a test run would refuse."""
         with kernel.memory.scope() as scope:
             frame = XdpFrame(scope, given.data, md["data"])
             context = open_context(scope, frame, md)
