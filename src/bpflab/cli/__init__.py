@@ -23,6 +23,7 @@ COMMANDS: Final[Mapping[str, str]] = MappingProxyType(
         "disasm": "Show the instructions of an object's programs.",
         "doctor": "Say what works on this machine.",
         "python": "Run Python on another architecture.",
+        "replay": "Run a capture through a program, and count the verdicts.",
         "run": "Run a program of an object on packets.",
     }
 )
