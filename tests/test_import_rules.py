@@ -26,12 +26,13 @@ ALLOWED = {
     "handles": BASE | {"backend"},
     "maps": BASE | {"backend", "handles", "obj", "events"},
     "programs": BASE | {"backend", "handles", "asm", "obj", "contexts"},
+    "faults": BASE | {"backend"},
     "attach": BASE | {"backend", "handles", "programs"},
     "snapshots": BASE | {"backend", "maps"},
     "objects": BASE | {"backend", "obj", "maps", "programs", "snapshots"},
     "scope": set(),
     "trace": BASE | {"asm", "obj", "backend", "sim", "maps", "programs"},
-    "lab": BASE | {"backend", "maps", "programs", "objects", "snapshots", "scope", "attach", "trace"},
+    "lab": BASE | {"backend", "maps", "programs", "objects", "snapshots", "scope", "attach", "trace", "faults"},
 }
 """The rooms that each room may import. What is not listed stands above the Lab and may import everything."""
 EXCEPTIONS = {

@@ -266,6 +266,11 @@ class RetryPolicy:
     def run(self, call: Callable[[], int], errno: Callable[[], int]) -> int:
         """Call until the answer is no transient error or the tries are used up; the last answer."""
         answer = call()
+        return answer if answer >= 0 else self.again(call, errno)
+
+    def again(self, call: Callable[[], int], errno: Callable[[], int]) -> int:
+        """Try a call again that answered -1, as `run` would go on with it; the last answer."""
+        answer = -1
         for attempt in range(self.times):
             if answer >= 0 or errno() not in {EINTR, EAGAIN, EBUSY}:
                 break

@@ -185,22 +185,22 @@ def test_nothing_is_unused_when_each_answer_was_asked_for(mock: MockBackend, por
     assert mock.unused() == []
 
 
-@pytest.mark.parametrize(
-    ("mistake", "said"),
-    [
-        (lambda mock: mock.on("MAP_UPDAT_ELEM"), "no call 'MAP_UPDAT_ELEM'; did you mean MAP_UPDATE_ELEM"),
-        (lambda mock: mock.on(5.0), "5.0 names no call"),
-        (lambda mock: mock.on("MAP_UPDATE_ELEM", kee=1), "no field 'kee' in MAP_UPDATE_ELEM; did you mean key"),
-        (lambda mock: mock.on("MAP_CREATE", where=3), "where is 3; expected a function"),
-        (lambda mock: mock.on("MAP_CREATE").fails("ENOMEMM"), "no error 'ENOMEMM'; did you mean ENOMEM"),
-        (lambda mock: mock.on("MAP_CREATE").fails(0), "0 is no error number"),
-        (lambda mock: mock.on("MAP_CREATE").answers(-12), "result is -12"),
-        (lambda mock: mock.on("MAP_CREATE").answers(times=0), "times is 0"),
-        (lambda mock: mock.on("MAP_LOOKUP_ELEM").answers(valeu=1), "no field 'valeu'"),
-        (lambda mock: mock.on("MAP_LOOKUP_ELEM").does(4), "expected a function of the call"),
-        (lambda mock: mock.calls("NONE"), "no call 'NONE'"),
-    ],
-)
+MISTAKES: list[tuple[Any, ...]] = [
+    (lambda mock: mock.on("MAP_UPDAT_ELEM"), "no call 'MAP_UPDAT_ELEM'; did you mean MAP_UPDATE_ELEM"),
+    (lambda mock: mock.on(5.0), "5.0 names no call"),
+    (lambda mock: mock.on("MAP_UPDATE_ELEM", kee=1), "no field 'kee' in MAP_UPDATE_ELEM; did you mean key"),
+    (lambda mock: mock.on("MAP_CREATE", where=3), "where is 3; expected a function"),
+    (lambda mock: mock.on("MAP_CREATE").fails("ENOMEMM"), "no error 'ENOMEMM'; did you mean ENOMEM"),
+    (lambda mock: mock.on("MAP_CREATE").fails(0), "0 is no error number"),
+    (lambda mock: mock.on("MAP_CREATE").answers(-12), "result is -12"),
+    (lambda mock: mock.on("MAP_CREATE").answers(times=0), "times is 0"),
+    (lambda mock: mock.on("MAP_LOOKUP_ELEM").answers(valeu=1), "no field 'valeu'"),
+    (lambda mock: mock.on("MAP_LOOKUP_ELEM").does(4), "expected a function of the call"),
+    (lambda mock: mock.calls("NONE"), "no call 'NONE'"),
+]
+
+
+@pytest.mark.parametrize(("mistake", "said"), MISTAKES, ids=[row[-1] for row in MISTAKES])
 def test_a_mistake_in_a_script_is_said_where_it_is_made(
     mock: MockBackend, mistake: Callable[[MockBackend], object], said: str
 ) -> None:

@@ -21,7 +21,7 @@ class PerfSource:
     def __init__(self, map: EventMap, setup: PerfSetup) -> None:  # noqa: A002 - the field's own word for it
         lab = map.lab
         lab.check_open()
-        self._backend = lab.backend
+        self._lab = lab
         with ExitStack() as stack:
             map_fd = lab.backend.dup(map.fileno())
             stack.callback(lab.backend.close, map_fd)
@@ -46,7 +46,7 @@ class PerfSource:
 
     def wait(self, timeout: float) -> None:
         """Wait until a CPU's buffer is above its watermark."""
-        self._backend.poll([buffer.fd for buffer in self._buffers], timeout)
+        self._lab.backend.poll([buffer.fd for buffer in self._buffers], timeout)
 
     def close(self) -> None:
         """Take the events out of the map, unmap the buffers and close the descriptors."""

@@ -26,7 +26,8 @@ class RingSource:
 
     def __init__(self, map: EventMap) -> None:  # noqa: A002 - the field's own word for it
         map.lab.check_open()
-        self._backend = backend = map.lab.backend
+        self._lab = map.lab
+        backend = map.lab.backend
         with ExitStack() as stack:
             self._fd = backend.dup(map.fileno())
             stack.callback(backend.close, self._fd)
@@ -52,7 +53,7 @@ class RingSource:
 
     def wait(self, timeout: float) -> None:
         """Wait until the kernel says that the buffer is not empty."""
-        self._backend.poll([self._fd], timeout)
+        self._lab.backend.poll([self._fd], timeout)
 
     def close(self) -> None:
         """Unmap the buffer and close the descriptor."""

@@ -85,6 +85,10 @@ class Presence:
         """Note that it was opened from this whole path."""
         self._pins.append(path)
 
+    def rebind(self) -> None:
+        """Take the Lab's backend anew, as it was wrapped by another."""
+        self._descriptor.backend = self.lab.backend
+
     def _leave(self) -> None:
         if not self.closed:
             with contextlib.suppress(SyscallError):

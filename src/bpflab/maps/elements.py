@@ -7,6 +7,7 @@ calls; the rest happens only when the answer is an error.
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final, TypeVar, overload
+from weakref import WeakSet
 
 from bpflab.abi.commands import Command
 from bpflab.abi.errno import Errno
@@ -42,6 +43,7 @@ class ElementMap(MapHandle[K, V]):
     def __init__(self, lab: Lab, descriptor: Descriptor, shape: MapShape) -> None:
         super().__init__(lab, descriptor, shape)
         self._errno = lab.backend.errno
+        self._made: WeakSet[ElementSlot] = WeakSet()
         self._slots = SlotPool(self._new_slot)
         self._take = self._slots.take
         self._pop = self._slots.pop
@@ -52,10 +54,21 @@ class ElementMap(MapHandle[K, V]):
         super().close()
         self._slots.clear()
 
+    def rebind(self) -> None:
+        """Take the Lab's backend anew, in every slot that was made, whoever holds it now."""
+        super().rebind()
+        self._errno = self.lab.backend.errno
+        for slot in list(self._made):
+            slot.bind(self.lab.backend, quick=self.shape.type in PLAIN)
+
     def _new_slot(self) -> ElementSlot:
-        shape = self.shape
+        shape, backend = self.shape, self.lab.backend
         key = shape.key if shape.key_size else None
-        return ElementSlot(self.lab.backend, self.fileno(), key, shape.value, quick=shape.type in PLAIN)
+        slot = ElementSlot(backend, self.fileno(), key, shape.value, quick=shape.type in PLAIN)
+        self._made.add(slot)
+        if self.lab.backend is not backend:  # changed by another thread before the slot was known
+            slot.bind(self.lab.backend, quick=shape.type in PLAIN)
+        return slot
 
     def _keyed(self, key: K) -> ElementSlot:
         """Take a slot and write the key into it. The cheap paths do the same in place: a call costs."""
@@ -72,7 +85,7 @@ class ElementMap(MapHandle[K, V]):
     def _settle(self, call: Callable[[], int]) -> int:
         """Return the errno of a call that answered -1, after the retries it deserves; 0 if one of them succeeded."""
         errno = self._errno()
-        if errno in TRANSIENT and self.lab.call.retry.run(call, self._errno) >= 0:
+        if errno in TRANSIENT and self.lab.call.retry.again(call, self._errno) >= 0:
             return 0
         return self._errno()
 

@@ -24,7 +24,7 @@ class ElementSlot:
     does; a missing codec leaves a null pointer.
     """
 
-    __slots__ = ("attr", "delete", "key", "lookup", "take", "update", "value")
+    __slots__ = ("__weakref__", "attr", "delete", "key", "lookup", "take", "update", "value")
 
     def __init__(
         self,
@@ -40,7 +40,12 @@ class ElementSlot:
         self.key, key_address = key_codec.cell() if key_codec else ([None], 0)
         self.value, value_address = value_codec.cell() if value_codec else ([None], 0)
         fields = {"map_fd": fd, "key": key_address, "value": value_address}
-        self.attr = attr = Attr(Command.MAP_UPDATE_ELEM, fields)
+        self.attr = Attr(Command.MAP_UPDATE_ELEM, fields)
+        self.bind(backend, quick=quick)
+
+    def bind(self, backend: Backend, *, quick: bool = False) -> None:
+        """Prepare the calls for a backend, from the first on or instead of the one before."""
+        attr = self.attr
         self.lookup = prepared(backend, Command.MAP_LOOKUP_ELEM, attr, quick=quick)
         self.update = prepared(backend, Command.MAP_UPDATE_ELEM, attr, quick=quick)
         self.delete = prepared(backend, Command.MAP_DELETE_ELEM, attr, quick=quick)

@@ -81,6 +81,11 @@ class Program(Presence):
                 return result
         return runner.general(data, ctx, repeat=repeat, flags=flags, cpu=cpu, batch_size=batch_size)
 
+    def rebind(self) -> None:
+        """Take the Lab's backend anew, for the runs to come."""
+        super().rebind()
+        self._runner = None
+
     @property
     def info(self) -> ProgramInfo:
         """What the kernel says of the program."""

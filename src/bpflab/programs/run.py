@@ -16,6 +16,7 @@ from bpflab.abi.context import run_layout_of
 from bpflab.backend.base import is_simulating
 from bpflab.backend.call import syscall_error
 from bpflab.backend.slots import SlotPool
+from bpflab.errors import EAGAIN, EBUSY, EINTR
 from bpflab.programs.inputs import check_data, check_options, context_bytes, packet_bytes, rule_of
 from bpflab.programs.result import RunResult
 
@@ -26,6 +27,9 @@ if TYPE_CHECKING:
     from bpflab.programs.program import Program
 
 ENOSPC = 28
+TRANSIENT = frozenset({EINTR, EAGAIN, EBUSY})
+ONCE = (1, 0, 0, 0)
+"""Repeat, flags, CPU and batch size of a plain run."""
 GROWTH = 512
 """Room for what a program puts in front of and behind its packet before the kernel must be asked again."""
 FIRST_ROOM = 4096
@@ -92,11 +96,22 @@ class Runner:
         slot.data_in[:size] = data
         SIZES.pack_into(slot.attr, SIZES_AT, size, slot.room)
         if self._bpf(TEST_RUN, slot.pointer, SIZE) < 0:
+            self._refused(self._lab.backend.errno(), size)
             return None
         retval, length, duration = ANSWER.unpack_from(slot.attr)
         result = RunResult(self._program, retval, slot.seen[:length].tobytes(), duration, None)
         self._pool.give(slot)
         return result
+
+    def _refused(self, errno: int, size: int) -> None:
+        """Raise what a run on the cheap path was refused with, unless the general path does better with it."""
+        rule = self._rule
+        tried_again = errno == ENOSPC or (errno in TRANSIENT and self._lab.call.retry.times)
+        if tried_again or not (rule.takes_data and rule.repeat):
+            return
+        check_data(self._type, rule, size)
+        if context_bytes(self._type, rule, None, size, self._lab.backend.byteorder) is None:
+            raise self._error(errno, size, None, ONCE)
 
     def general(
         self,
