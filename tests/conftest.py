@@ -3,12 +3,20 @@
 Drawn examples are the same in every run, so that a run fails for what changed and for nothing else.
 `HYPOTHESIS_PROFILE=random` draws others each time, `HYPOTHESIS_PROFILE=long` twenty times as many where a test does not
 say how many it needs. No profile knows a deadline: machines that are busy are no reason to fail.
+
+Where Python cannot start another (emulated without binfmt_misc, `bpflab python` without `--binfmt`), a test that tried
+to, and failed, is skipped with that reason.
 """
 
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
+from collections.abc import Generator
+from functools import cache
 
+import pytest
 from hypothesis import settings
 
 pytest_plugins = ["pytester"]
@@ -17,3 +25,33 @@ settings.register_profile("same", deadline=None, derandomize=True)
 settings.register_profile("random", deadline=None, derandomize=False)
 settings.register_profile("long", deadline=None, derandomize=False, max_examples=2000)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE") or "same")
+
+_tried: list[str] = []
+
+
+def _hear(event: str, arguments: tuple[object, ...]) -> None:
+    if event == "subprocess.Popen" and arguments[0] == sys.executable:
+        _tried.append(sys.executable)
+
+
+sys.addaudithook(_hear)
+
+
+@cache
+def python_starts() -> bool:
+    try:
+        return subprocess.run([sys.executable, "-c", ""], check=False, capture_output=True).returncode == 0
+    except OSError:
+        return False
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    report = yield
+    tried = bool(_tried)
+    if report.failed and tried and not python_starts():
+        report.outcome = "skipped"
+        report.longrepr = (str(item.path), item.location[1] or 0, "needs to start Python, which an emulated one cannot")
+    if report.when == "teardown":
+        _tried.clear()
+    return report

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, ClassVar
 
@@ -45,14 +46,14 @@ class Context:
         return layout(cls.structure)
 
     @classmethod
-    def from_bytes(cls, data: bytes | memoryview, byteorder: ByteOrder = "little") -> Context:
+    def from_bytes(cls, data: bytes | memoryview, byteorder: ByteOrder = sys.byteorder) -> Context:
         """Read a context that came out of a run; fields past the end of `data` are 0."""
         raw = bytes(data).ljust(cls.layout().size, b"\0")
         context = cls()
         context._values = {field.name: _read(field, raw, byteorder) for field in cls.layout().fields}
         return context
 
-    def to_bytes(self, byteorder: ByteOrder = "little") -> bytes:
+    def to_bytes(self, byteorder: ByteOrder = sys.byteorder) -> bytes:
         """Return the structure's bytes, fields that were not given as zero."""
         buffer = bytearray(self.layout().size)
         for name, value in self._values.items():
@@ -132,11 +133,11 @@ class RawContext:
         self.data = bytes(data)
 
     @classmethod
-    def from_bytes(cls, data: bytes | memoryview, byteorder: ByteOrder = "little") -> RawContext:  # noqa: ARG003 - as Context
+    def from_bytes(cls, data: bytes | memoryview, byteorder: ByteOrder = sys.byteorder) -> RawContext:  # noqa: ARG003 - as Context
         """Keep the bytes as they are."""
         return cls(bytes(data))
 
-    def to_bytes(self, byteorder: ByteOrder = "little") -> bytes:  # noqa: ARG002 - as Context
+    def to_bytes(self, byteorder: ByteOrder = sys.byteorder) -> bytes:  # noqa: ARG002 - as Context
         """Return the bytes."""
         return self.data
 
@@ -147,7 +148,7 @@ class RawContext:
 class Arguments(RawContext):
     """Arguments of a traced function: integers, or objects of the simulated world by their address."""
 
-    def __init__(self, values: Sequence[SupportsInt], byteorder: ByteOrder = "little") -> None:
+    def __init__(self, values: Sequence[SupportsInt], byteorder: ByteOrder = sys.byteorder) -> None:
         super().__init__(b"".join((int(value) & WORD).to_bytes(8, byteorder) for value in values))
 
 

@@ -13,10 +13,10 @@ import pytest
 from bpflab.abi.architectures import current, open_libc
 from bpflab.abi.commands import Command
 from bpflab.abi.prog_types import ProgType
-from bpflab.errors import BtfError, NotSupportedError
+from bpflab.backend.select import kernel_refusal
+from bpflab.errors import BtfError
 from bpflab.obj.btf import Btf
 
-EPERM = 1
 LOG_SIZE = 1 << 16
 RETURN_0 = struct.pack("<BBhi", 0xB7, 0, 0, 0) + struct.pack("<BBhi", 0x95, 0, 0, 0)
 
@@ -78,12 +78,10 @@ class RawKernel:
 
 @pytest.fixture(scope="session")
 def raw_kernel() -> Iterator[RawKernel]:
-    try:
-        kernel = RawKernel()
-    except NotSupportedError as error:
-        pytest.skip(f"needs bpf(2): {error}")
-    if kernel.complaint(ProgType.SOCKET_FILTER, RETURN_0) == f"errno {EPERM}":
-        pytest.skip("needs the privilege to load programs by bpf(2)")
+    refusal = kernel_refusal()
+    if refusal:
+        pytest.skip(refusal)
+    kernel = RawKernel()
     yield kernel
     kernel.close()
 

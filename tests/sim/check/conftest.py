@@ -17,7 +17,8 @@ from bpflab.abi.prog_types import ProgType
 from bpflab.asm.insn import Insn, encode
 from bpflab.backend.call import Caller
 from bpflab.backend.kernel import KernelBackend
-from bpflab.errors import NotPermittedError, SyscallError
+from bpflab.backend.select import kernel_refusal
+from bpflab.errors import SyscallError
 from bpflab.sim.check import MapFacts
 
 MAPS: Mapping[str, MapFacts] = {
@@ -71,6 +72,9 @@ def maps() -> Mapping[str, MapFacts]:
 
 @pytest.fixture(scope="session")
 def oracle() -> Iterator[Oracle]:
+    refusal = kernel_refusal()
+    if refusal:
+        pytest.skip(refusal)
     caller, fds = Caller(KernelBackend()), dict[str, int]()
     try:
         for name, facts in MAPS.items():
@@ -83,8 +87,6 @@ def oracle() -> Iterator[Oracle]:
                 map_flags=facts.flags,
             ).result
         yield Oracle(caller, fds)
-    except NotPermittedError as error:
-        pytest.skip(f"bpf(2) is not permitted: {error}")
     finally:
         for fd in fds.values():
             with suppress(OSError):

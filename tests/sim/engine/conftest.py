@@ -16,7 +16,8 @@ from bpflab.abi.prog_types import ProgType
 from bpflab.asm.insn import Insn, encode
 from bpflab.backend.call import Caller
 from bpflab.backend.kernel import KernelBackend
-from bpflab.errors import NotPermittedError, SyscallError
+from bpflab.backend.select import kernel_refusal
+from bpflab.errors import SyscallError
 
 VALUE_SIZE = 64
 
@@ -73,10 +74,10 @@ class Oracle:
 
 @pytest.fixture(scope="session")
 def oracle() -> Iterator[Oracle]:
+    refusal = kernel_refusal()
+    if refusal:
+        pytest.skip(refusal)
     caller = Caller(KernelBackend())
-    try:
-        fd = caller(Command.MAP_CREATE, map_type=MapType.ARRAY, key_size=4, value_size=VALUE_SIZE, max_entries=1).result
-    except NotPermittedError as error:
-        pytest.skip(f"bpf(2) is not permitted: {error}")
+    fd = caller(Command.MAP_CREATE, map_type=MapType.ARRAY, key_size=4, value_size=VALUE_SIZE, max_entries=1).result
     yield Oracle(caller, fd)
     os.close(fd)

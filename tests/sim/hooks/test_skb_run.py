@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import struct
+import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -144,7 +145,7 @@ def reading(bpf: Lab, field: str, prog_type: str = "sched_cls") -> Program:
     ],
 )
 def test_a_packet_has_the_protocol_of_its_frame(bpf: Lab, frame: bytes, protocol: bytes) -> None:
-    assert reading(bpf, "protocol").run(MAC + frame).retval == int.from_bytes(protocol, "little")
+    assert reading(bpf, "protocol").run(MAC + frame).retval == int.from_bytes(protocol, sys.byteorder)
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -28,14 +29,14 @@ CHUNKS = st.one_of(st.binary(max_size=48), st.sampled_from([bytes(8), b"\xff" * 
 def total(data: bytes) -> int:
     """Sum up numbers of 16 bits as they stand, modulo 0xffff; an odd byte at the end counts with a zero behind it."""
     padded = data + bytes(len(data) % 2)
-    return sum(int.from_bytes(padded[at : at + 2], "little") for at in range(0, len(padded), 2)) % 0xFFFF
+    return sum(int.from_bytes(padded[at : at + 2], sys.byteorder) for at in range(0, len(padded), 2)) % 0xFFFF
 
 
 def mended(packet: bytes, start: int, end: int, at: int, extra: bytes = b"") -> bytes:
     """Give the packet with the right checksum at `at` over `start` to `end` and a pseudo header."""
     without = packet[:at] + bytes(2) + packet[at + 2 :]
     check = 0xFFFF - total(without[start:end] + extra)
-    return without[:at] + check.to_bytes(2, "little") + without[at + 2 :]
+    return without[:at] + check.to_bytes(2, sys.byteorder) + without[at + 2 :]
 
 
 def udp(port: int = 53, payload: bytes = b"payload!") -> bytes:
@@ -50,7 +51,7 @@ def pseudo(packet: bytes) -> bytes:
 
 
 def native(data: bytes) -> int:
-    return int.from_bytes(data, "little")
+    return int.from_bytes(data, sys.byteorder)
 
 
 @QUICK

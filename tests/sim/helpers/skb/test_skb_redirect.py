@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 FRAME = bytes(range(12)) + b"\x08\x06" + bytes(range(100, 140))
 INGRESS = 1
 LOOPBACK, NOBODY = 1, 99
-NEXT_HOP = (2).to_bytes(4, "little") + bytes((10, 0, 0, 9)) + bytes(12)
+NEXT_HOP = (2).to_bytes(4, sys.byteorder) + bytes((10, 0, 0, 9)) + bytes(12)
 
 
 noted = pytest.mark.bpf(backend="sim")

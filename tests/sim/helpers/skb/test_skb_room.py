@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
@@ -25,7 +26,7 @@ def frame(kind: int, rest: bytes = REST) -> bytes:
 
 
 def network_order(kind: int) -> int:
-    return int.from_bytes(kind.to_bytes(2, "big"), "little")
+    return int.from_bytes(kind.to_bytes(2, "big"), sys.byteorder)
 
 
 @pytest.mark.parametrize("count", [0, 1, 8, 20, 64, 100, 0xFFF])

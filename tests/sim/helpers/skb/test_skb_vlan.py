@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
@@ -18,7 +19,7 @@ PLAIN = ADDRESSES + IP + REST
 
 
 def native(kind: bytes) -> int:
-    return int.from_bytes(kind, "little")
+    return int.from_bytes(kind, sys.byteorder)
 
 
 def push(kind: bytes, tci: int) -> tuple[str, int, int]:
