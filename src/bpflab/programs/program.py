@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from bpflab.abi.commands import Command
+from bpflab.arguments import check_iterable
 from bpflab.contexts import Arguments
 from bpflab.handles.presence import Presence
 from bpflab.programs.info import ProgramInfo, program_info
@@ -12,7 +13,7 @@ from bpflab.programs.links import all_links
 from bpflab.programs.run import Runner
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
     from typing import SupportsInt
 
     from bpflab.abi.prog_types import ProgType
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from bpflab.contexts import AnyContext
     from bpflab.lab import Lab
     from bpflab.obj.spec import ProgramSpec
+    from bpflab.programs.columns import RunColumns
     from bpflab.programs.result import RunResult
 
 
@@ -85,6 +87,28 @@ class Program(Presence):
         """Take the Lab's backend anew, for the runs to come."""
         super().rebind()
         self._runner = None
+
+    def run_many(
+        self, packets: Iterable[object], ctx: AnyContext | bytes | None = None, *, outputs: bool = False
+    ) -> RunColumns:
+        """Run the program once on each packet, and return columns: retval, length, duration; `counts()` of verdicts.
+
+        Cheaper than a loop of `run()`, and made for thousands. The packets that come out are kept when `outputs` asks
+        for them. `ctx` is the context of each run. An error names the number of its packet in a note.
+        """
+        from bpflab.programs.many import run_many
+
+        check_iterable("packets", packets, "packets")
+        runner = self._runner
+        if runner is None:
+            runner = self._runner = Runner(self.lab, self, self.type)
+        return run_many(
+            self,
+            packets,
+            bounds=runner.bounds if ctx is None else (1, 0),
+            outputs=outputs,
+            alone=lambda data: self.run(data, ctx),
+        )
 
     @property
     def info(self) -> ProgramInfo:

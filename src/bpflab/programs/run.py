@@ -87,6 +87,11 @@ class Runner:
         FORMAT.pack_into(slot.attr, 0, self._fd, 0, 0, 0, slot.in_at, slot.out_at, 1, 0, 0, 0, 0, 0, 0, 0, 0)
         return slot
 
+    @property
+    def bounds(self) -> tuple[int, int]:
+        """The least and the most bytes of a packet that the cheap path takes."""
+        return self._least, self._most
+
     def packet(self, data: bytes) -> RunResult | None:
         """Run once on a packet of common size; None when it takes the general path (or fails on the cheap one)."""
         size = len(data)
