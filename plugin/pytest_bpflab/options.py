@@ -8,7 +8,7 @@ from typing import Final
 
 import pytest
 
-from pytest_bpflab import coverage, report_dir
+from pytest_bpflab import coverage, report_dir, trace
 
 REPLAY: Final = "replay"
 MODES: Final = ("auto", "kernel", "sim", "both", REPLAY)
@@ -42,9 +42,10 @@ def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
     from pytest_bpflab import hookspecs
 
     pluginmanager.add_hookspecs(hookspecs)
-    from pytest_bpflab import cassettes
+    from pytest_bpflab import cassettes, packets
 
     pluginmanager.register(cassettes, "bpflab-cassette-options")
+    pluginmanager.register(packets, "bpflab-packets")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -72,6 +73,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
     report_dir.add_options(parser, group)
     coverage.add_options(group)
+    trace.add_options(parser, group)
     parser.addini("bpf_backend", "where BPF programs run, as --bpf", default="")
     parser.addini("bpf_strict", "as --bpf-strict", type="bool", default=False)
     parser.addini("bpf_require_kernel", "as --bpf-require-kernel", type="bool", default=False)
@@ -89,6 +91,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
         config.pluginmanager.register(Comparison(config), "bpflab-comparison")
     coverage.configure(config)
+    trace.configure(config)
 
 
 def read_settings(config: pytest.Config) -> Settings:

@@ -67,11 +67,14 @@ def running() -> pytest.Item:
 
 
 def watched(item: Callable[[], pytest.Item], hooks: pluggy.HookRelay, backend: Backend) -> Backend:
-    """Return the backend, wrapped so that `pytest_bpf_run` hears of each run, if anybody listens to that hook.
+    """Return the backend, wrapped so that its packets are kept, and `pytest_bpf_run` hears of each run if it is used.
 
     `item` gives the test that a run belongs to, when it is made.
     """
+    from pytest_bpflab.keeping import KeepingBackend
+
     hook = hooks.pytest_bpf_run
+    backend = KeepingBackend(backend)
     if not hook.get_hookimpls():
         return backend
     from pytest_bpflab.watch import WatchingBackend
