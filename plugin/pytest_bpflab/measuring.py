@@ -10,7 +10,7 @@ import os
 import shutil
 import tempfile
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
@@ -20,6 +20,9 @@ from bpflab.coverage.reports.write import Wanted, write
 from bpflab.errors import BpfError
 from pytest_bpflab.backends import PARAMETER
 from pytest_bpflab.coverage import DATA_FILE, destination
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 DIRECTORY: Final = "bpflab_coverage"
 """What tells a worker of pytest-xdist where its file goes."""

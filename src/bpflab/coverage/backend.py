@@ -126,24 +126,27 @@ class CoveringBackend(WrappedBackend):
         return fd
 
     def _probed(self, fd: int, attr: LoadAttr, insns: tuple[Insn, ...], program: CoveredProgram) -> int:
+        known = self._meters.get(program.digest)
+        meter = known if isinstance(known, ProbeMeter) else self._meter(insns, program)
         try:
-            meter = self._meter(insns, program)
             measured = load_instrumented(self.inner, attr, insns, meter.fd)
         except CannotInstrumentError:
-            self._unmeasured.add(program.digest)
+            if meter is not known:
+                self._unmeasured.add(program.digest)
+                meter.close()
             raise
         self.data.know(program)
+        self._meters[program.digest] = meter
         self.inner.close(fd)
         return measured
 
     def _meter(self, insns: tuple[Insn, ...], program: CoveredProgram) -> ProbeMeter:
-        meter = self._meters.get(program.digest)
-        if isinstance(meter, ProbeMeter):
-            return meter
-        probes = probes_of(insns)
-        meter = ProbeMeter(self.inner, probes, create_map(self.inner, probes))
-        self._meters[program.digest] = meter
-        return meter
+        try:
+            probes = probes_of(insns)
+            return ProbeMeter(self.inner, probes, create_map(self.inner, probes))
+        except CannotInstrumentError:
+            self._unmeasured.add(program.digest)
+            raise
 
 
 def simulator_in(backend: Backend) -> SimBackend | None:
