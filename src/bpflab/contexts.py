@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import struct
 import sys
-from collections.abc import Sequence
+from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import TYPE_CHECKING, ClassVar
 
-from bpflab.abi.context import layout, run_layout_of
+from bpflab.abi.context import layout, layout_of, run_layout_of
+from bpflab.abi.run_rules import SIMULATED
 from bpflab.arguments import near_names
 from bpflab.errors import InputError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from typing import SupportsInt
 
     from bpflab.abi.context import ContextField, ContextLayout
@@ -27,16 +29,15 @@ class Context:
 
     Only fields that the kernel lets a test run set may be given; all of them can be read from a context that
     came out of a run. Integers are in host byte order except where the layout says network order (their
-    name in the kernel is then `__be16` or `__be32`): those are given and read as the bytes stand in memory.
+    name in the kernel is then `__be16` or `__be32`): those are given and read as the bytes stand in memory. An IP
+    address may be given as text.
     """
 
     structure: ClassVar[str]
     """The C name of the structure."""
 
-    def __init__(self, **values: int | Sequence[int]) -> None:
-        self._values: dict[str, ContextValue] = {
-            name: tuple(value) if isinstance(value, Sequence) else value for name, value in values.items()
-        }
+    def __init__(self, **values: int | str | Sequence[int]) -> None:
+        self._values: dict[str, ContextValue] = {name: _plain(value) for name, value in values.items()}
         for name, value in self._values.items():
             self._check(name, value)
 
@@ -63,7 +64,7 @@ class Context:
         return bytes(buffer)
 
     def _check(self, name: str, value: ContextValue) -> None:
-        settable = {field.name: field for field in self.layout().settable}
+        settable = {field.name: field for field in self.layout().settable or self.layout().fields}
         if name not in settable:
             raise InputError(
                 f"{type(self).__name__}({name}=...): a test run cannot set {name} of struct {self.structure}"
@@ -126,6 +127,54 @@ class SkLookup(Context):
     structure = "bpf_sk_lookup"
 
 
+class SockAddr(Context):
+    """`struct bpf_sock_addr`: the address that a socket binds, connects or sends to."""
+
+    structure = "bpf_sock_addr"
+
+
+class Sock(Context):
+    """`struct bpf_sock`: a socket, of CGROUP_SOCK programs."""
+
+    structure = "bpf_sock"
+
+
+class SockOps(Context):
+    """`struct bpf_sock_ops`: what happens to a TCP socket."""
+
+    structure = "bpf_sock_ops"
+
+
+class SockOpt(Context):
+    """`struct bpf_sockopt`: a call of getsockopt or setsockopt."""
+
+    structure = "bpf_sockopt"
+
+
+class Sysctl(Context):
+    """`struct bpf_sysctl`: a read or write of a sysctl."""
+
+    structure = "bpf_sysctl"
+
+
+class CgroupDevice(Context):
+    """`struct bpf_cgroup_dev_ctx`: an access to a device."""
+
+    structure = "bpf_cgroup_dev_ctx"
+
+
+class SkMsg(Context):
+    """`struct sk_msg_md`: a message that is sent through a socket."""
+
+    structure = "sk_msg_md"
+
+
+class SkReuseport(Context):
+    """`struct sk_reuseport_md`: a packet for which a socket of a group is chosen."""
+
+    structure = "sk_reuseport_md"
+
+
 class RawContext:
     """A context without a fixed layout, as bytes: arguments of a raw tracepoint, input of a syscall program."""
 
@@ -153,13 +202,36 @@ class Arguments(RawContext):
 
 
 AnyContext = Context | RawContext
-_BY_STRUCTURE = {kind.structure: kind for kind in (XdpMd, SkBuff, FlowKeys, SkLookup)}
+_SIMULATED_CLASSES = (SockAddr, Sock, SockOps, SockOpt, Sysctl, CgroupDevice, SkMsg, SkReuseport)
+_BY_STRUCTURE = {kind.structure: kind for kind in (XdpMd, SkBuff, FlowKeys, SkLookup, *_SIMULATED_CLASSES)}
+
+
+def context_layout(prog_type: ProgType) -> ContextLayout | None:
+    """Return what a run of this type takes as context; None where that is no fixed structure."""
+    found = run_layout_of(prog_type)
+    return layout_of(prog_type) if found is None and prog_type in SIMULATED else found
 
 
 def context_class(prog_type: ProgType) -> type[Context | RawContext]:
     """Return the class of the contexts that a test run of this type takes and gives."""
-    structure = run_layout_of(prog_type)
+    structure = context_layout(prog_type)
     return RawContext if structure is None else _BY_STRUCTURE.get(structure.name, RawContext)
+
+
+def _plain(value: int | str | Sequence[int]) -> ContextValue:
+    """Return a value as the layout takes it: an IP address as the words that stand in memory."""
+    if isinstance(value, str):
+        packed = _address(value).packed
+        words = tuple(int.from_bytes(packed[at : at + 4], sys.byteorder) for at in range(0, len(packed), 4))
+        return words if len(words) > 1 else words[0]
+    return value if isinstance(value, int) else tuple(value)
+
+
+def _address(text: str) -> IPv4Address | IPv6Address:
+    try:
+        return ip_address(text)
+    except ValueError:
+        raise InputError(f"{text!r} in a context; expected a number, numbers, or an IP address.") from None
 
 
 def _is_set(value: ContextValue) -> bool:

@@ -91,12 +91,26 @@ RULES: Final[Mapping[ProgType, RunRule]] = MappingProxyType(
 )
 """The types that can be run, with what they take."""
 
+_FIELDS: Final = RunRule(ctx=Want.REQUIRED, repeat=False)
 _ARGUMENTS: Final = RunRule(repeat=False, max_ctx=96)
 
 SIMULATED: Final[Mapping[ProgType, RunRule]] = MappingProxyType(
     {
         ProgType.TRACING: _ARGUMENTS,
         ProgType.LSM: _ARGUMENTS,
+        **dict.fromkeys(
+            (
+                ProgType.CGROUP_DEVICE,
+                ProgType.CGROUP_SYSCTL,
+                ProgType.CGROUP_SOCK,
+                ProgType.CGROUP_SOCK_ADDR,
+                ProgType.CGROUP_SOCKOPT,
+                ProgType.SOCK_OPS,
+                ProgType.SK_MSG,
+                ProgType.SK_REUSEPORT,
+            ),
+            _FIELDS,
+        ),
     }
 )
 """What only the simulated kernel runs, or runs with more than others take."""

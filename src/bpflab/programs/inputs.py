@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from bpflab.abi.context import run_layout_of
 from bpflab.abi.flags import RunFlag
 from bpflab.abi.run_rules import ETH_HLEN, INSTEAD, RULES, SIMULATED, XDP_MAX_META, RunRule, Want
-from bpflab.contexts import AnyContext, RawContext, XdpMd, context_class
+from bpflab.contexts import AnyContext, RawContext, XdpMd, context_class, context_layout
 from bpflab.errors import CannotRunError, InputError
 
 if TYPE_CHECKING:
@@ -85,7 +84,7 @@ def context_bytes(
     if rule.ctx is Want.FORBIDDEN:
         raise InputError(f"{prog_type.name} programs are run without ctx; the kernel makes their arguments itself.")
     raw = _typed_bytes(prog_type, ctx, size, byteorder)
-    if run_layout_of(prog_type) is None or context_class(prog_type) is RawContext:
+    if context_layout(prog_type) is None or context_class(prog_type) is RawContext:
         _check_raw(prog_type, rule, raw)
     return raw
 

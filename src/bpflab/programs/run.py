@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING
 
 from bpflab.abi.attr import LAYOUTS
 from bpflab.abi.commands import Command
-from bpflab.abi.context import run_layout_of
 from bpflab.backend.base import is_simulating
 from bpflab.backend.call import syscall_error
 from bpflab.backend.slots import SlotPool
+from bpflab.contexts import context_layout
 from bpflab.errors import EAGAIN, EBUSY, EINTR
 from bpflab.programs.inputs import check_data, check_options, context_bytes, packet_bytes, rule_of
 from bpflab.programs.result import RunResult
@@ -79,7 +79,7 @@ class Runner:
         self._fd = program.fileno()
         self._pool = SlotPool(self._ready_slot)
         self._least, self._most = self._rule.min_data, min(self._rule.max_data, FIRST_ROOM - GROWTH)
-        self._layout = run_layout_of(prog_type)
+        self._layout = context_layout(prog_type)
 
     def _ready_slot(self) -> Slot:
         """Make a slot whose attr lacks only the sizes, which the kernel writes over at each run."""
