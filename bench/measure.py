@@ -126,9 +126,10 @@ class Measure:
         self.benchmark.extra_info.update(facts)
 
     def _benchmark_name(self, way: str, baseline: str) -> str:
-        """Return the name of the same benchmark done in the baseline's way."""
+        """Return the name of the same benchmark done in the baseline's way; nothing where that only takes turns."""
         name, _, parameters = str(self.node.name).rstrip("]").partition("[")
-        return f"{name}[{'-'.join(baseline if word == way else word for word in parameters.split('-'))}]"
+        words = parameters.split("-")
+        return f"{name}[{'-'.join(baseline if word == way else word for word in words)}]" if way in words else ""
 
     def _each(self, operations: int) -> float:
         """Return the median of an operation."""

@@ -20,15 +20,17 @@ class Row:
 
 def table(rows: Sequence[Row], *, seconds: bool) -> Iterator[str]:
     """Yield the lines of a Markdown table; `seconds` says whether the timer counts those, and not instructions."""
-    peers = list(dict.fromkeys(name for row in rows for name in row.ratios))
-    unit = "ns each" if seconds else "instructions each"
-    head = ["group", "what", "way", "at", unit, *(f"times {name}" for name in peers)]
+    head = ["group", "what", "way", "at", "ns each" if seconds else "instructions each", "times the time of"]
     yield _line(head)
     yield _line(["---"] * len(head))
     for row in rows:
         each = row.each * 1e9 if seconds else row.each
-        ratios = [f"{row.ratios[name]:.2f}" if name in row.ratios else "" for name in peers]
-        yield _line([row.group, row.subject, row.way, row.place, f"{each:,.0f}", *ratios])
+        others = ", ".join(f"{name} {_ratio(ratio)}" for name, ratio in row.ratios.items())
+        yield _line([row.group, row.subject, row.way, row.place, f"{each:,.0f}", others])
+
+
+def _ratio(number: float) -> str:
+    return f"{number:.2f}" if number >= 0.1 else f"{number:.3f}"
 
 
 def _line(cells: Sequence[str]) -> str:

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 struct elements {
 	int fd;
@@ -150,6 +151,16 @@ long program_run(int fd, void *packet, uint32_t size, void *out, uint32_t room, 
 	}
 	free(context_out);
 	return done;
+}
+
+/* Load an XDP program of `count` instructions, and let go of it: 0, or -1. */
+long program_load(const struct bpf_insn *insns, size_t count)
+{
+	int fd = bpf_prog_load(BPF_PROG_TYPE_XDP, "bench", "GPL", insns, count, NULL);
+
+	if (fd < 0)
+		return -1;
+	return close(fd);
 }
 
 static char *destination;
