@@ -33,7 +33,9 @@ def missed_ranges(source: SourceCoverage) -> Iterator[tuple[int, int]]:
 
 
 def way_text(source: SourceCoverage, end: Place) -> str:
-    """Name where a way leads: the line, with its file where that is another one."""
+    """Name where a way leads: the line, with its file where that is another one; `?` where no line is known."""
+    if not end.line and end.file:
+        return "?"
     here = end.file == source.name or not end.file
     return f"{end.line}" if here else f"{PurePath(end.file).name}:{end.line}"
 

@@ -143,11 +143,19 @@ def _source(sources: dict[str, SourceCoverage], place: Place) -> SourceCoverage:
 def _ways(program: CoveredProgram, hits: Hits) -> Iterator[tuple[Place, Way, bool]]:
     for branch in program.branches:
         place = program.place_at(branch.slot)
-        ends = program.place_at(branch.after), program.place_at(branch.target)
+        ends = _end(program, branch.after), _end(program, branch.target)
         if place is None or not place.line or ends[0] is None or ends[1] is None:
             continue
         yield place, (ends[0], 0), bool(hits.fallen >> branch.slot & 1)
         yield place, (ends[1], int(ends[0] == ends[1])), bool(hits.taken >> branch.slot & 1)
+
+
+def _end(program: CoveredProgram, slot: int) -> Place | None:
+    """Return the place that an edge leads to: the first from there on that has a line."""
+    place = program.place_at(slot)
+    if place is None or place.line:
+        return place
+    return next((later for at, later in program.places if at > slot and later.line), place)
 
 
 def _plain(program: CoveredProgram, hits: Hits) -> SourceCoverage:
