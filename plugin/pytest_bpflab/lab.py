@@ -16,6 +16,7 @@ from pytest_bpflab.coverage import covered
 from pytest_bpflab.leaks import told_of_leaks
 from pytest_bpflab.options import REPLAY, SETTINGS
 from pytest_bpflab.runs import watched
+from pytest_bpflab.trace import logged
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -52,8 +53,8 @@ class TestFileLab(Lab):
 
 
 def open_for(config: pytest.Config, name: str) -> Backend:
-    """Open a backend for a test; its programs are measured if coverage was asked for."""
-    return covered(config, _opened(config, name))
+    """Open a backend for a test; its programs are measured if coverage was asked for, its calls logged."""
+    return logged(config, covered(config, _opened(config, name)))
 
 
 def _opened(config: pytest.Config, name: str) -> Backend:

@@ -116,7 +116,7 @@ class CallWords:
             return self._pointers.maps.value_text(target, data)
         if target and kind is ArgumentKind.MAP_KEY:
             origin = self._origins.stored(address, size, int.from_bytes(data, self._order))
-            return self._pointers.maps.key_text(target, data) + (f" ({origin.name})" if origin.name else "")
+            return self._pointers.maps.key_text(target, data) + _of(origin)
         plain = data.rstrip(b"\n\0")
         return repr(plain.decode()) if len(plain) > 1 and _is_text(plain) else bytes_text(data, self._order)
 
@@ -141,7 +141,13 @@ class CallWords:
 
 def named(value: Value) -> str:
     """Write a value with its name behind it."""
-    return f"{value} ({value.name})" if value.name else str(value)
+    return f"{value}{_of(value)}"
+
+
+def _of(value: Value) -> str:
+    if not value.name:
+        return ""
+    return f" ({value.name}{', its bytes in reverse' if value.bits and value.bits.swapped else ''})"
 
 
 def packet_copies(row: Helper, registers: list[int]) -> Iterator[tuple[int, int, int]]:

@@ -39,7 +39,8 @@ def differences(run: MadeRun, answer: Answer, backend: str, prog_type: ProgType)
     """Say what a run answered otherwise than its repetition on the simulator, one sentence each."""
     who = "the kernel" if backend == "kernel" else "the run itself"
     if run.stopped != answer.stopped:
-        yield f"{who} was {'stopped' if run.stopped else 'not stopped'}, the one shown here was{'' if answer.stopped else ' not'}."
+        stopped = {True: "stopped", False: "not stopped"}
+        yield f"{who} was {stopped[run.stopped]}, the one shown here was {stopped[answer.stopped]}."
         return
     if run.stopped:
         return

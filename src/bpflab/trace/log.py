@@ -7,6 +7,7 @@ wants to. Everything else, and everything while writable memory is mapped, is re
 from __future__ import annotations
 
 import struct
+from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -26,8 +27,12 @@ if TYPE_CHECKING:
     from bpflab.backend.base import Backend, MappedMemory
     from bpflab.backend.journal_entry import Entry, FieldValue
     from bpflab.sim.backend import SimBackend
+    from bpflab.trace.model import Trace
+    from bpflab.trace.recorder import Recorder
 
 RUN: Final = LAYOUTS[Command.PROG_TEST_RUN]
+KEPT_TRACES: Final = 5
+"""Traces that are kept of runs that are traced as they are made."""
 MOST_ENTRIES: Final = 50_000
 """A longer log is given up: it would take more memory, and more time to play, than its trace is worth."""
 NEUTRAL: Final = frozenset(
@@ -107,15 +112,29 @@ class MadeRun(Made):
 
 
 class CallLog(JournalBackend):
-    """Keeps the calls of a backend, to play them again: `log` in order, None once it became too long."""
+    """Keeps the calls of a backend, to play them again: `log` in order, None once it became too long.
 
-    def __init__(self, inner: Backend) -> None:
+    With `live`, runs on the simulator are traced as they are made, which takes several times as long as running them.
+    """
+
+    def __init__(self, inner: Backend, *, live: bool = False) -> None:
         super().__init__(inner)
         self.log: list[Entry | Made] | None = []
+        self._count = 0
+        self._traces: deque[tuple[int, Trace]] = deque(maxlen=KEPT_TRACES)
         self._sim = simulated(inner)
         self.simulator = _simulator(inner)
         self._chance: tuple[int, object] = (-1, None)
         self._mapped = False
+        self._recorder = _watching(self.simulator) if live and self.simulator is not None else None
+
+    def mark(self) -> int:
+        """Return how long the log is; runs from here on are those since now."""
+        return self._count
+
+    def traces_since(self, mark: int) -> list[Trace]:
+        """Return the traces of the last runs since a mark that were traced as they were made."""
+        return [made for number, made in self._traces if number >= mark]
 
     @property
     def bpf(self) -> Callable[[int, ctypes.c_void_p, int], int]:
@@ -138,13 +157,16 @@ class CallLog(JournalBackend):
         self._add(entry)
 
     def _add(self, entry: Entry | Made) -> None:
+        if isinstance(entry, MadeRun) and self._recorder is not None and self._recorder.last is not None:
+            self._traces.append((self._count, _traced(self._recorder, entry)))
+        self._count += 1
         if self.log is not None:
             self.log.append(entry)
             if len(self.log) > MOST_ENTRIES:
                 self.log = None
 
     def _kept(self, command: int, attr: ctypes.c_void_p, size: int) -> int:
-        if command in NEUTRAL or self.log is None:
+        if command in NEUTRAL or (self.log is None and self._recorder is None):
             return self.inner.bpf(command, attr, size)
         if command == Command.PROG_TEST_RUN:
             return self._run(attr, size)
@@ -207,10 +229,29 @@ class CallLog(JournalBackend):
 
 
 def _simulator(backend: Backend) -> SimBackend | None:
+    found = simulated(backend)
+    if found is None:
+        return None
     from bpflab.sim.backend import SimBackend
 
-    found = simulated(backend)
     return found if isinstance(found, SimBackend) else None
+
+
+def _watching(simulator: SimBackend) -> Recorder:
+    from bpflab.trace.recorder import Recorder
+
+    recorder = Recorder()
+    simulator.world.observer = recorder
+    return recorder
+
+
+def _traced(recorder: Recorder, run: MadeRun) -> Trace:
+    from bpflab.trace.run import trace_of
+
+    recording, recorder.last = recorder.last, None
+    if recording is None:
+        raise LookupError("No run was recorded.")
+    return trace_of(recording, packet=run.packet, output=run.output)
 
 
 def _attr(pointer: ctypes.c_void_p, size: int) -> bytes:

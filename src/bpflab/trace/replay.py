@@ -88,7 +88,7 @@ def _traced(run: MadeRun, player: Player, backend: SimBackend, log: CallLog) -> 
         recorder.last,
         packet=run.packet,
         output=answer.output,
-        note="made again on the simulator for this trace",
+        note="" if log.simulator else f"made again on the simulator after the {log.name}",
         differences=tuple(differences(run, answer, log.name, recorder.last.program.type)),
     )
 

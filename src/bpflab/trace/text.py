@@ -29,11 +29,23 @@ def cut_text(trace: Trace, most: int, rest: str = "") -> str:
     `rest` says where the others are.
     """
     lines = list(body(trace))
-    left = len(lines) - most
+    left = _start_of_visit(lines, len(lines) - most)
     if left > 0:
         where = f", which are in {rest}" if rest else ""
         lines = [f"{'':{NUMBERS}}... after {left} more lines{where}", *_with_file(lines, left)]
     return "\n".join([*head(trace), *lines, *end(trace)])
+
+
+def _start_of_visit(lines: list[str], left: int) -> int:
+    """Return the first line from `left` on that is no remark on the source line before it."""
+    while 0 < left < len(lines) - 1 and lines[left].lstrip().startswith("| "):
+        left += 1
+    return left
+
+
+def brief_text(trace: Trace) -> str:
+    """Write what went in and what came of it, in a line."""
+    return f"{next(iter(head(trace)))} {next(iter(end(trace)))}"
 
 
 def head(trace: Trace) -> Iterator[str]:

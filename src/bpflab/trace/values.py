@@ -98,12 +98,12 @@ class Value:
         return self.write(self.number)
 
 
-def number_text(number: int) -> str:
-    """Write a number: small ones in decimal, negative ones too, others in hexadecimal."""
-    for width in (64, 32):
-        signed = number - (1 << width)
-        if -4096 <= signed < 0:
-            return str(signed)
+def number_text(number: int, *, signed: bool = True) -> str:
+    """Write a number: small ones in decimal, negative ones too unless it is unsigned, others in hexadecimal."""
+    for width in (64, 32) if signed else ():
+        negative = number - (1 << width)
+        if -4096 <= negative < 0:
+            return str(negative)
     return str(number) if number < HEX_FROM else f"{number:#x}"
 
 
@@ -138,12 +138,12 @@ def swapped(value: Value, result: int, size: int, names: PacketNames) -> Value:
 
 def computed(operation: int, left: Value, right: Value, result: int, names: PacketNames) -> Value:
     """Follow two values through an operation of the ALU."""
-    if result == left.number and (left.name or left.constant) and right.constant:
-        return left
     if left.bits and right.constant:
         bits = _bits_after(operation, left.bits, right.number)
         if bits is not None and bits.width > 0:
             return packet_value(result, names, bits)
+    if result == left.number and right.constant and (operation == AluOp.AND or not right.number):
+        return left
     whole = joined(left.bits, right.bits) if operation in {AluOp.OR, AluOp.ADD} else None
     if whole is not None:
         return packet_value(result, names, whole)
