@@ -112,10 +112,35 @@ class packet_matches:  # noqa: N801 - reads as a word in `assert packet == packe
             rest = rest[at + 1 :]
         return found
 
+    def explain(self, packet: Any) -> list[str]:  # noqa: ANN401 - as above
+        """Say, line by line, what of the pattern a packet does not have, what was not asked for, and what it is."""
+        mismatches = self.mismatches(packet)
+        if not mismatches:
+            return ["The packet matches."]
+        names = layer_names(_chain(packet, self._first)[0])
+        told = [_mismatch(each) for each in mismatches]
+        ignored = [f"ignored: {', '.join(sorted(self._ignored))}"] if self._ignored else []
+        return [*told, *ignored, f"the packet: {names}, {len(bytes(packet))} bytes"]
+
     def _asked(self, layer: Any) -> list[str]:  # noqa: ANN401 - as above
         # scapy puts the empty list of options into every layer that may have some, whoever built it.
         names = (name for name, value in layer.fields.items() if value != [])
         return [name for name in names if not self._ignored & {name, f"{_name(layer)}.{name}"}]
+
+
+def layer_names(packet: Any) -> str:  # noqa: ANN401 - as above
+    """Name the layers of a scapy packet, such as `Ether / IP / TCP`."""
+    names = list[str]()
+    while packet.name != "NoPayload":
+        names.append(_name(packet))
+        packet = packet.payload
+    return " / ".join(names)
+
+
+def _mismatch(difference: FieldDifference) -> str:
+    if difference.field == "*":
+        return f"{difference.layer}: expected, and the packet has none (in this order)"
+    return f"{difference.layer}.{difference.field} is {difference.left}, expected {difference.right}"
 
 
 def _chain(packet: Any, first: str) -> list[Any]:  # noqa: ANN401 - as above

@@ -53,6 +53,15 @@ class Keeper:
         self.count += 1
         self._kept.append(KeptRun(self.count, *program, packet, output, retval, errno))
 
+    @property
+    def last(self) -> KeptRun | None:
+        """The last run of this test; None before the first."""
+        return self._kept[-1] if self._kept else None
+
+    def has_output(self, packet: bytes) -> bool:
+        """Whether a packet came out of a run that was kept."""
+        return any(run.output == packet for run in self._kept)
+
     def take(self) -> list[KeptRun]:
         """Return the runs that were kept, and forget them."""
         kept = list(self._kept)

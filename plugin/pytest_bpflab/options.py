@@ -42,10 +42,11 @@ def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
     from pytest_bpflab import hookspecs
 
     pluginmanager.add_hookspecs(hookspecs)
-    from pytest_bpflab import cassettes, packets
+    from pytest_bpflab import assertions, cassettes, packets
 
     pluginmanager.register(cassettes, "bpflab-cassette-options")
     pluginmanager.register(packets, "bpflab-packets")
+    pluginmanager.register(assertions, "bpflab-assertions")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
