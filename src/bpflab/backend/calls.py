@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import ctypes
+import struct
 import sys
+from functools import cache
 from math import prod
 from typing import TYPE_CHECKING, Any, Final
 
@@ -148,15 +150,35 @@ def read_call(
     """Decode the attr at an address; `map_at` and `program_at` say what descriptors are."""
     layout = LAYOUTS[command]
     memory = memoryview((ctypes.c_char * size).from_address(pointer.value or 0)).cast("B")
-    fields: dict[str, object] = {
-        name: text(value) if isinstance(value, bytes) else value for name, value in layout.unpack(memory).items()
-    }
+    fields = _fields(command, memory)
     call = Call(command.name, fields)
     call._layout, call._memory = layout, memory
     found = _name(call, fields, map_at, program_at)
     for buffer in buffers(command).values():
         _follow(call, buffer, found)
     return call
+
+
+def _fields(command: Command, memory: memoryview) -> dict[str, object]:
+    plan, names, texts = _plan(command)
+    if len(memory) < plan.size:
+        values = LAYOUTS[command].unpack(memory)
+        return {name: text(value) if isinstance(value, bytes) else value for name, value in values.items()}
+    fields: dict[str, object] = dict(zip(names, plan.unpack_from(memory), strict=True))
+    for name in texts:
+        fields[name] = text(fields[name])
+    return fields
+
+
+@cache
+def _plan(command: Command) -> tuple[struct.Struct, tuple[str, ...], tuple[str, ...]]:
+    """Return the whole attr of a command as one struct, the names of its fields, and those that are texts."""
+    layout, words, at = LAYOUTS[command], "", 0
+    for field in layout.fields:
+        words += f"{field.offset - at}x{field.format}"
+        at = field.offset + field.size
+    texts = tuple(field.name for field in layout.fields if field.format[-1] == "s")
+    return struct.Struct(layout.prefix + words), tuple(field.name for field in layout.fields), texts
 
 
 def _name(

@@ -64,7 +64,7 @@ def map_of(info: dict[str, Value], cpus: int) -> KnownMap:
     return KnownMap(text(info["name"]), key_size, (size + -size % 8) * cpus if per_cpu else size)
 
 
-def text(value: Value) -> str:
+def text(value: object) -> str:
     """Return the text of a field that is filled up with zero bytes."""
     return value.rstrip(b"\0").decode(errors="replace") if isinstance(value, bytes) else str(value)
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 import mmap
 import sys
 import threading
-import time
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 from bpflab.abi.commands import Command
@@ -18,7 +17,7 @@ from bpflab.arguments import check_integer
 from bpflab.backend.calls import Call, read_call
 from bpflab.backend.known import KnownMap, map_of
 from bpflab.backend.match import Match
-from bpflab.backend.mock_defaults import CREATES, DEFAULTS, create, info_bytes, nothing
+from bpflab.backend.mock_defaults import CREATES, DEFAULTS, create, info_bytes, no_answer, nothing, wait_in_vain
 from bpflab.backend.mock_objects import MockMap, MockObjects, refusal
 from bpflab.backend.mock_script import Default, Script
 from bpflab.backend.reload import RefusedLoad
@@ -33,8 +32,6 @@ if TYPE_CHECKING:
     from bpflab.backend.match import Where
     from bpflab.backend.mock_script import Step
 
-LONG: Final = 60.0
-"""Seconds: who waits longer for something that never happens is told so instead."""
 FREE: Final = frozenset({"close", "dup", "mount_bpf_fs", "unlink", "OBJ_GET_INFO_BY_FD"})
 """Calls that strict mode lets pass: the library makes them by itself, and they say nothing new."""
 
@@ -139,13 +136,13 @@ class MockBackend:
 
     def mmap(self, fd: int, length: int, *, writable: bool, offset: int = 0) -> MappedMemory:
         """Return memory: the scripted one, or `length` bytes of zeros."""
-        call = self._beside("mmap", nothing_of, fd=fd, length=length, writable=writable, offset=offset)
+        call = self._beside("mmap", no_answer, fd=fd, length=length, writable=writable, offset=offset)
         memory: Any = call.out.get("memory")
         return memory if memory is not None else mmap.mmap(-1, length)
 
     def poll(self, fds: Sequence[int], timeout: float | None) -> list[int]:
         """Return the scripted descriptors that are ready; by default none, when the time is over."""
-        call = self._beside("poll", _wait_in_vain, fds=list(fds), timeout=timeout)
+        call = self._beside("poll", wait_in_vain, fds=list(fds), timeout=timeout)
         ready: Any = call.out.get("ready")
         return list(ready or ())
 
@@ -156,14 +153,14 @@ class MockBackend:
 
     def ioctl(self, fd: int, request: int, argument: int) -> int:
         """Answer 0."""
-        return self._beside("ioctl", nothing_of, fd=fd, request=request, argument=argument).result or 0
+        return self._beside("ioctl", no_answer, fd=fd, request=request, argument=argument).result or 0
 
     def fence(self) -> None:
         """Order nothing."""
 
     def mount_bpf_fs(self) -> str:
         """Return the root of a new tree of pins; it is no path of a real file system."""
-        self._beside("mount_bpf_fs", nothing_of)
+        self._beside("mount_bpf_fs", no_answer)
         self._mounts += 1
         return f"/mock/bpf{self._mounts}"
 
@@ -244,20 +241,3 @@ class MockBackend:
             f"The strict mock was called with {call.describe()}, which is not scripted (or its answers are used up). "
             f"Scripted is {scripted}. Add .on({call.command!r}).answers(...); answers() alone is the default answer."
         )
-
-
-def nothing_of(call: Call) -> int:
-    """Answer 0 by default."""
-    del call
-    return 0
-
-
-def _wait_in_vain(call: Call) -> int:
-    timeout = call.fields["timeout"]
-    if not isinstance(timeout, int | float) or timeout > LONG:
-        raise UnscriptedCallError(
-            f"poll waits {'for ever' if timeout is None else f'{timeout} seconds'} on a mock, where nothing happens by "
-            "itself; script mock.on('poll').answers(ready=[fd]), or give a shorter timeout."
-        )
-    time.sleep(max(timeout, 0))
-    return 0

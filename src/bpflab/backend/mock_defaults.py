@@ -6,6 +6,7 @@ without batch operations does, so that elements are moved one by one and the log
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING, Final
 
 from bpflab.abi.commands import Command
@@ -13,6 +14,7 @@ from bpflab.abi.errno import Errno
 from bpflab.abi.info import BTF_INFO, LINK_INFO, MAP_INFO, PROG_INFO
 from bpflab.backend import mock_elements
 from bpflab.backend.mock_objects import MockObject, refusal
+from bpflab.errors import UnscriptedCallError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -23,6 +25,8 @@ if TYPE_CHECKING:
 
     Default = Callable[[MockObjects, Call], int]
 
+LONG: Final = 60.0
+"""Seconds: who waits longer for something that never happens is told so instead."""
 CREATES: Final = {
     Command.MAP_CREATE: ("map", "map_name"),
     Command.PROG_LOAD: ("program", "prog_name"),
@@ -122,6 +126,24 @@ def refuse(objects: MockObjects, call: Call) -> int:
 def nothing(objects: MockObjects, call: Call) -> int:
     """Answer 0 to everything else."""
     del objects, call
+    return 0
+
+
+def no_answer(call: Call) -> int:
+    """Answer 0 to a call beside bpf(2)."""
+    del call
+    return 0
+
+
+def wait_in_vain(call: Call) -> int:
+    """poll: nothing happens on a mock, so the time passes; UnscriptedCallError where it would be long."""
+    timeout = call.fields["timeout"]
+    if not isinstance(timeout, int | float) or timeout > LONG:
+        raise UnscriptedCallError(
+            f"poll waits {'for ever' if timeout is None else f'{timeout} seconds'} on a mock, where nothing happens by "
+            "itself; script mock.on('poll').answers(ready=[fd]), or give a shorter timeout."
+        )
+    time.sleep(max(timeout, 0))
     return 0
 
 
