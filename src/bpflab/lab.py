@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from bpflab.programs.chain import Chain
     from bpflab.programs.program import Program
     from bpflab.programs.rejection import Rejection
+    from bpflab.programs.tally import Tally
     from bpflab.sim.clock import Chance, Clock
     from bpflab.sim.world import World
     from bpflab.snapshots.snapshot import Snapshot
@@ -80,6 +81,7 @@ class Lab:
         self.call = Caller(self.backend, retry)
         self.maps: dict[str, Map[Any, Any]] = {}
         self._owned: list[Closable] = []
+        self._tallies: dict[tuple[str, ProgType], Tally] = {}
         self._closed = False
         self._faults: Faults | None = None
         self._pin_root = None if pin_root is None else str(pin_root)
@@ -229,6 +231,20 @@ class Lab:
         simulator = simulated(self.backend)
         others = [simulator.keep()] if simulator and not maps else []
         return self.own(Snapshot(self, maps or owned, others))
+
+    def tally(self, name: str, type: ProgType) -> Tally:  # noqa: A002 - the field's own word for it
+        """Return the count of runs of the programs of a name and type, which their runs add to."""
+        key = name, type
+        if key not in self._tallies:
+            from bpflab.programs.tally import Tally
+
+            self._tallies[key] = Tally(name, type)
+        return self._tallies[key]
+
+    @property
+    def tallies(self) -> tuple[Tally, ...]:
+        """What the runs of programs in this Lab came to, by program."""
+        return tuple(self._tallies.values())
 
     def scope(self) -> Scope:
         """Close what is opened inside the `with` block at its end, and leave what was open before."""

@@ -111,6 +111,10 @@ class Preparing(Protocol):
 class Simulating(Protocol):
     """What the backend of a simulated kernel offers besides: all that is the test's to set."""
 
+    @property
+    def instructions(self) -> int:
+        """How many instructions programs have executed in test runs."""
+
     def keep(self) -> Callable[[], None]:
         """Remember all of it; the result sets it back, as often as it is called."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from collections import Counter
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
     from bpflab.programs.program import Program
     from bpflab.programs.result import RunResult
+    from bpflab.programs.run import Runner
 
 CHUNK: Final = 2048
 """Packets that are copied into one buffer."""
@@ -29,6 +31,7 @@ INPUT_AT: Final = LAYOUTS[Command.PROG_TEST_RUN].field("data_size_in").offset
 
 def run_many(
     program: Program,
+    runner: Runner,
     packets: Iterable[object],
     *,
     bounds: tuple[int, int],
@@ -41,7 +44,7 @@ def run_many(
     """
     columns = RunColumns(program, outputs=outputs)
     source = iter(packets)
-    chunk = _Chunk(program, columns, bounds, alone)
+    chunk = _Chunk(program, runner, columns, bounds, alone)
     while some := [data if type(data) is bytes else packet_bytes(data) for data in islice(source, CHUNK)]:
         chunk.run(some)
     return columns
@@ -49,8 +52,14 @@ def run_many(
 
 class _Chunk:
     def __init__(
-        self, program: Program, columns: RunColumns, bounds: tuple[int, int], alone: Callable[[bytes], RunResult]
+        self,
+        program: Program,
+        runner: Runner,
+        columns: RunColumns,
+        bounds: tuple[int, int],
+        alone: Callable[[bytes], RunResult],
     ) -> None:
+        self._runner = runner
         self._columns, self._bounds, self._alone = columns, bounds, alone
         self._slot = slot = Slot()
         self._room = 0 if columns.data is None else slot.room
@@ -65,12 +74,14 @@ class _Chunk:
         buffer = bytearray().join(packets) or bytearray(1)
         at = address(buffer)
         kept, seen = columns.data, self._slot.seen
+        first, alone, executed = len(columns), [], self._runner.executed()
         for data in packets:
             size = len(data)
             put(attr, INPUT_AT, size, room, at)
             at += size
             if not least <= size <= most or call() < 0:
-                self._run_alone(data)
+                alone.append(len(columns))
+                executed += self._run_alone(data)
                 continue
             retval, length, duration = get(attr)
             columns.retvals.append(retval)
@@ -78,13 +89,20 @@ class _Chunk:
             columns.durations.append(duration)
             if kept is not None:
                 kept.append(seen[:length].tobytes())
+        usual = [row for row in range(first, len(columns)) if row not in alone] if alone else range(first, len(columns))
+        retvals = Counter(columns.retvals[row] for row in usual)
+        spent = sum(columns.durations[row] for row in usual)
+        self._runner.tally.add(retvals, spent, self._runner.executed() - executed)
 
-    def _run_alone(self, data: bytes) -> None:
+    def _run_alone(self, data: bytes) -> int:
+        """Run it, which counts it too, and return how many instructions that took."""
+        before = self._runner.executed()
         try:
             self._columns.add(self._alone(data))
         except BpfError as error:
             error.add_note(f"It was packet {len(self._columns)} of those given to run_many, counted from 0.")
             raise
+        return self._runner.executed() - before
 
 
 def _prepared(program: Program, slot: Slot) -> Callable[[], int]:

@@ -104,6 +104,7 @@ class Program(Presence):
             runner = self._runner = Runner(self.lab, self, self.type)
         return run_many(
             self,
+            runner,
             packets,
             bounds=runner.bounds if ctx is None else (1, 0),
             outputs=outputs,

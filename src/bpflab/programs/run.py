@@ -19,6 +19,7 @@ from bpflab.contexts import context_layout
 from bpflab.errors import EAGAIN, EBUSY, EINTR
 from bpflab.programs.inputs import check_data, check_options, context_bytes, packet_bytes, rule_of
 from bpflab.programs.result import RunResult
+from bpflab.programs.tally import instruction_counter
 
 if TYPE_CHECKING:
     from bpflab.abi.prog_types import ProgType
@@ -80,6 +81,8 @@ class Runner:
         self._pool = SlotPool(self._ready_slot)
         self._least, self._most = self._rule.min_data, min(self._rule.max_data, FIRST_ROOM - GROWTH)
         self._layout = context_layout(prog_type)
+        self.tally = lab.tally(program.name, prog_type)
+        self._executed = instruction_counter(lab.backend)
 
     def _ready_slot(self) -> Slot:
         """Make a slot whose attr lacks only the sizes, which the kernel writes over at each run."""
@@ -97,6 +100,7 @@ class Runner:
         size = len(data)
         if not self._least <= size <= self._most:
             return None
+        before = self._executed() if self._executed else 0
         slot = self._pool.take()
         slot.data_in[:size] = data
         SIZES.pack_into(slot.attr, SIZES_AT, size, slot.room)
@@ -104,9 +108,21 @@ class Runner:
             self._refused(self._lab.backend.errno(), size)
             return None
         retval, length, duration = ANSWER.unpack_from(slot.attr)
+        tally = self.tally
+        tally.nanoseconds += duration
+        try:
+            tally.retvals[retval] += 1
+        except KeyError:
+            tally.meet(retval)
+        if self._executed:
+            tally.instructions += self._executed() - before
         result = RunResult(self._program, retval, slot.seen[:length].tobytes(), duration, None)
         self._pool.give(slot)
         return result
+
+    def executed(self) -> int:
+        """Return how many instructions the simulated kernel has executed; 0 where none answers."""
+        return self._executed() if self._executed else 0
 
     def _refused(self, errno: int, size: int) -> None:
         """Raise what a run on the cheap path was refused with, unless the general path does better with it."""
@@ -138,6 +154,7 @@ class Runner:
 
     def _send(self, slot: Slot, packet: bytes, ctx: bytes | None, numbers: tuple[int, int, int, int]) -> RunResult:
         values = self._fill(slot, packet, ctx, numbers)
+        before = self.executed()
         answer = self._call(slot, values)
         if answer == ENOSPC and ANSWER.unpack_from(slot.attr)[1] > slot.room:
             slot.resize(ANSWER.unpack_from(slot.attr)[1])
@@ -145,6 +162,7 @@ class Runner:
         if answer:
             raise self._error(answer, len(packet), ctx, numbers)
         retval, length, duration = ANSWER.unpack_from(slot.attr)
+        self.tally.add({retval: 1}, duration, (self.executed() - before) // max(numbers[0], 1))
         return RunResult(self._program, retval, bytes(slot.data_out[:length]), duration, self._context(slot, ctx))
 
     def _fill(

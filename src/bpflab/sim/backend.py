@@ -110,6 +110,11 @@ class SimBackend:
         with self.kernel.lock:
             self.kernel.bpffs.unmount_all()
 
+    @property
+    def instructions(self) -> int:
+        """How many instructions programs have executed in test runs."""
+        return self.kernel.steps
+
     def keep(self) -> Callable[[], None]:
         """Remember the CPU, the clock, the random numbers and the world; the result sets them back."""
         from bpflab.sim.keep import KeptWorld

@@ -81,7 +81,7 @@ class SimKernel:
         self.world = World(memory=self.memory, types=self.types, network=self._network)
         self.counting = 0
         self.timers: dict[int, Timer] = {}
-        self.last_run_steps = 0
+        self.steps = 0
         self.interleaving: Interleaving | None = None
         self._helpers: dict[ProgType, Bindings] = {}
         self.lock = threading.RLock()

@@ -106,4 +106,4 @@ def invoke(env: Environment, scope: Scope, packet_load: PacketLoad | None = None
     finally:
         if kernel.counting:
             program.run_count += 1
-        kernel.last_run_steps = run.steps
+        kernel.steps += run.steps
