@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from pytest_bpflab.coverage import bpf_cover_target, pytest_collection_modifyitems
 from pytest_bpflab.fixtures import bpf, bpf_backend, bpf_module, bpf_session, pytest_generate_tests
+from pytest_bpflab.gateways import pytest_configure_node
 from pytest_bpflab.mock import bpf_mock
 from pytest_bpflab.options import pytest_addhooks, pytest_addoption, pytest_configure
 from pytest_bpflab.report import (
@@ -32,6 +33,7 @@ __all__ = [
     "pytest_addoption",
     "pytest_collection_modifyitems",
     "pytest_configure",
+    "pytest_configure_node",
     "pytest_generate_tests",
     "pytest_report_collectionfinish",
     "pytest_report_header",

@@ -49,3 +49,11 @@ def test_a_program_reads_its_packet_in_the_byte_order_of_the_guest(name: str, or
     command = [sys.executable, "-m", "bpflab.cli", "python", "--arch", name, "-c", PROGRAM]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert (done.stdout, done.returncode) == (f"{order} {seen}\n", 7), done.stderr
+
+
+def test_a_guest_starts_further_pythons_of_its_own_kind() -> None:
+    start = "import platform, subprocess, sys; print(platform.machine(), flush=True); "
+    code = f"{start}sys.exit(subprocess.run([sys.executable, '-c', {start!r}]).returncode)"
+    command = [sys.executable, "-m", "bpflab", "python", "--binfmt", "--arch", "s390x", "-c", code]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (done.stdout, done.returncode) == ("s390x\ns390x\n", 0), done.stderr

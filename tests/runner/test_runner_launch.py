@@ -127,6 +127,7 @@ def test_the_hosts_own_architecture_is_this_python() -> None:
 @given(st.dictionaries(st.text(min_size=1), st.text()))
 def test_the_environment_is_the_hosts_but_for_what_names_its_files(host: dict[str, str]) -> None:
     foreign = {"LD_PRELOAD": "x", "LD_LIBRARY_PATH": "x", "PYTHONHOME": "x", "VIRTUAL_ENV": "x"}
+    host = {name: value for name, value in host.items() if name not in foreign}
     given_to = guest_environment({**host, **foreign}, ["/a", "/b"])
     assert not set(given_to) & set(foreign)
     assert {**host, "PYTHONPATH": given_to["PYTHONPATH"], "PYTHONNOUSERSITE": "1"} == given_to

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import sys
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
@@ -15,6 +16,7 @@ from bpflab.runner.sysroot import sysroot
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from pathlib import Path
 
     from bpflab.runner.cache import Cache
     from bpflab.runner.guests import Guest
@@ -26,14 +28,24 @@ _OF_THE_HOST: Final = ("LD_PRELOAD", "LD_LIBRARY_PATH", "PYTHONHOME", "VIRTUAL_E
 
 @dataclass(frozen=True, slots=True)
 class Launch:
-    """A program that behaves like `python`: put Python's arguments after `command`."""
+    """A program that behaves like `python`: put Python's arguments after `command`.
+
+    `sysroot` has the guest's files; None on the host's own architecture.
+    """
 
     command: tuple[str, ...]
     environment: Mapping[str, str]
+    sysroot: Path | None = None
 
     def with_environment(self, extra: Mapping[str, str]) -> Launch:
         """Give the same with more variables."""
         return replace(self, environment={**self.environment, **extra})
+
+    def as_shell(self, arguments: Sequence[str] = ()) -> str:
+        """Write it as a command for a shell, with the variables that differ from this process's."""
+        changed = [f"{name}={value}" for name, value in self.environment.items() if os.environ.get(name) != value]
+        gone = [word for name in os.environ if name not in self.environment for word in ("-u", name)]
+        return shlex.join(["env", *gone, *changed, *self.command, *arguments])
 
     def become(self, arguments: Sequence[str]) -> None:
         """Replace this process by the guest, so that signals, standard streams and exit code are its own."""
@@ -52,7 +64,7 @@ def prepare(cache: Cache, guest: Guest, requirements: Sequence[str] = (), progre
     packages = guest_packages(cache, guest, system.facts, requirements, progress)
     paths = [str(packages.tree), str(own_packages(cache).tree)]
     command = (str(qemu), "-L", str(system.tree), str(system.tree / system.facts["python"]))
-    return Launch(command, guest_environment(os.environ, paths))
+    return Launch(command, guest_environment(os.environ, paths), system.tree)
 
 
 def guest_environment(host: Mapping[str, str], paths: Sequence[str]) -> dict[str, str]:
