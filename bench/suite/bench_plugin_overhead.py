@@ -33,7 +33,7 @@ TEXTS = {"none": EMPTY, "unused": EMPTY, "lab": LAB, "packet": PACKET}
 
 
 @pytest.mark.ways(*TEXTS)
-@pytest.mark.axis("tests", kernel=[1, 20, 100], sim=[1, 20, 100])
+@pytest.mark.axis("tests", kernel=[1, 20, 100], sim=[1, 5, 20])
 def test_session(measure: Measure, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, tests: int, way: str) -> None:
     monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
     monkeypatch.delenv("PYTEST_ADDOPTS", raising=False)
