@@ -2,7 +2,7 @@
 
 Drawn examples are the same in every run, so that a run fails for what changed and for nothing else.
 `HYPOTHESIS_PROFILE=random` draws others each time, `HYPOTHESIS_PROFILE=long` twenty times as many where a test does not
-say how many it needs. No profile knows a deadline: machines that are busy are no reason to fail.
+say how many it needs, `HYPOTHESIS_PROFILE=few` a tenth, for emulated machines. No profile knows a deadline: machines that are busy are no reason to fail.
 
 Where Python cannot start another (emulated without binfmt_misc, `bpflab python` without `--binfmt`), a test that tried
 to, and failed, is skipped with that reason.
@@ -24,6 +24,7 @@ pytest_plugins = ["pytester"]
 settings.register_profile("same", deadline=None, derandomize=True)
 settings.register_profile("random", deadline=None, derandomize=False)
 settings.register_profile("long", deadline=None, derandomize=False, max_examples=2000)
+settings.register_profile("few", deadline=None, derandomize=True, max_examples=10)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE") or "same")
 
 _tried: list[str] = []

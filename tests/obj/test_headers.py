@@ -8,12 +8,15 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from bpflab import Lab
 from bpflab.abi.helpers import all_helpers
 from bpflab.abi.prog_types import ProgType
 from bpflab.obj import compile_c, read_object
 from bpflab.obj.helper_defs import PATH, render
 from bpflab.obj.insns import Code
 from bpflab.obj.relocations import ExternKind
+from bpflab.sim.backend import SimBackend
+from bpflab.sim.kernel import Machine
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -63,6 +66,19 @@ def test_network_order_is_made_when_compiled(tmp_path: Path, byteorder: ByteOrde
     )
     insns = read_object(compile_c(source, cache=tmp_path, byteorder=byteorder)).programs["p"].insns
     assert Code(insns, byteorder).imm(0) == expected
+
+
+@pytest.mark.parametrize("byteorder", ["little", "big"])
+def test_bit_fields_of_headers_lie_as_the_byte_order_has_them(tmp_path: Path, byteorder: ByteOrder) -> None:
+    source = tmp_path / "bits.bpf.c"
+    source.write_text(
+        "#include <linux/bpf.h>\n#include <linux/ip.h>\n#include <bpf/bpf_helpers.h>\n"
+        'SEC("xdp") int p(void *ctx) {\n'
+        "  struct iphdr header = { .version = 4, .ihl = 5 }; return *(volatile __u8 *)&header;\n}\n"
+    )
+    with Lab(SimBackend(Machine(byteorder=byteorder))) as lab:
+        compiled = compile_c(source, cache=tmp_path, byteorder=byteorder)
+        assert lab.load(compiled).programs["p"].run(bytes(64)).retval == 0x45
 
 
 @pytest.mark.parametrize("machine", MACHINES)

@@ -24,7 +24,8 @@ VARIABLE: Final = "BPF_CLANG"
 BUNDLED: Final = "ziglang"
 """What $BPF_CLANG says to take the Python package's clang though there is another."""
 HEADERS: Final = Path(__file__).parent.parent / "headers"
-"""The package's headers: bpf/ for programs, and fallback/ for what C libraries ask for in vain."""
+"""The package's headers: bpf/ for programs, order/ for the byte order of the target, fallback/ for what is not there."""
+_ORDER: Final = ("-isystem", str(HEADERS / "order"))
 SYSTEM_HEADERS: Final = Path("/usr/include")
 
 _ARCHITECTURES: Final = {
@@ -100,7 +101,7 @@ def _knows_bpf(clang: str) -> bool:
 def _plain(command: tuple[str, ...], zig: Path | None) -> Compiler:
     """Describe a clang of the system: its headers, or those of ziglang where it has none of the kernel."""
     multiarch = SYSTEM_HEADERS / f"{platform.machine()}-linux-gnu"
-    headers: tuple[str, ...] = ("-isystem", str(multiarch)) if multiarch.is_dir() else ()
+    headers: tuple[str, ...] = _ORDER + (("-isystem", str(multiarch)) if multiarch.is_dir() else ())
     if zig is not None and not (SYSTEM_HEADERS / "linux" / "bpf.h").exists():
         headers += _zig_kernel_headers(zig, "-idirafter")
     return Compiler(command, headers + _own_headers(), _output((*command, "--version")))
@@ -110,7 +111,7 @@ def _bundled(zig: Path) -> Compiler:
     """Describe the clang of ziglang, with the headers of ziglang and nothing of the system's."""
     binary = shutil.which("zig", path=str(zig.parent))
     command = (binary, "clang") if binary else (sys.executable, "-m", "ziglang", "clang")
-    headers = ("-nostdinc", "-isystem", str(zig / "include"), *_zig_kernel_headers(zig, "-isystem"))
+    headers = ("-nostdinc", *_ORDER, "-isystem", str(zig / "include"), *_zig_kernel_headers(zig, "-isystem"))
     return Compiler(command, headers + _own_headers() + _zig_c_headers(zig), _output((*command, "--version")))
 
 
