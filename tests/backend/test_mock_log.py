@@ -5,6 +5,10 @@ import sys
 import pytest
 
 from bpflab import Lab
+from bpflab.abi.attach_types import AttachType
+from bpflab.abi.attr import LINK_CREATE_LAYOUTS
+from bpflab.abi.commands import Command
+from bpflab.backend.attr import Attr
 from bpflab.backend.mock import MockBackend
 
 
@@ -51,6 +55,15 @@ def test_a_call_is_shown_with_its_fields_its_map_and_its_answer(mock: MockBacken
         r"<MAP_UPDATE_ELEM(map_fd=1000, key=b'\x01\x00\x00\x00', value=b'\x05\x00\x00\x00') of map 'ports' -> 0>",
         r"<MAP_LOOKUP_ELEM(map_fd=1000, key=b'\x02\x00\x00\x00') of map 'ports' -> -ENOENT>",
     ]
+
+
+def test_a_link_shows_the_fields_of_its_kind(mock: MockBackend) -> None:
+    layout = LINK_CREATE_LAYOUTS["tracing"]
+    fields = {"prog_fd": 5, "attach_type": AttachType.TRACE_FENTRY, "target_btf_id": 12, "cookie": 34}
+    attr = Attr(Command.LINK_CREATE, fields, layout)
+    mock.on("LINK_CREATE", cookie=34).answers(77)
+    assert mock.bpf(Command.LINK_CREATE, attr.pointer, attr.size) == 77
+    assert (mock.log[0].target_btf_id, mock.log[0].cookie) == (12, 34)
 
 
 def test_long_buffers_are_shown_cut(mock: MockBackend) -> None:

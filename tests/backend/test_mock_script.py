@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import errno
+import sys
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -21,6 +22,7 @@ from bpflab.errors import (
 )
 from bpflab.maps.base import Map
 
+LITTLE = sys.byteorder == "little"
 PASS = "r0 = 2\nexit"
 
 
@@ -212,6 +214,11 @@ def test_a_value_that_does_not_fit_its_buffer_is_said(mock: MockBackend, ports: 
     mock.on("MAP_LOOKUP_ELEM").answers(value=bytes(5))
     with pytest.raises(ArgumentError, match=r"MAP_LOOKUP_ELEM\.value has room for 4 bytes; 5 were to be written"):
         ports[1]
+
+
+def test_a_value_that_is_short_is_filled_up_with_zeros(mock: MockBackend, ports: Map[int, int]) -> None:
+    mock.on("MAP_LOOKUP_ELEM").answers(value=b"\xff\xff\xff\xff").answers(value=b"\1" if LITTLE else b"\0\0\0\1")
+    assert [ports[1], ports[1]] == [0xFFFFFFFF, 1]
 
 
 def test_names_of_commands_may_have_their_prefix_and_be_members(mock: MockBackend, lab: Lab) -> None:

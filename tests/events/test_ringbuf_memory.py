@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, cast
 import pytest
 
 from bpflab.abi.architectures import ARCHITECTURES, Architecture
-from bpflab.errors import UnknownArchitectureError
+from bpflab.errors import NotPermittedError, UnknownArchitectureError
 from bpflab.events import RingBufferConsumer
 from bpflab.events import order as order_module
 from bpflab.events.order import fence_of
@@ -81,7 +81,7 @@ def test_a_map_that_cannot_be_mapped_leaves_nothing_open(ring_map: EventsMap, mo
         return working(fd, length, writable=writable, offset=offset)
 
     monkeypatch.setattr(backend, "mmap", refuse_the_second)
-    with pytest.raises(PermissionError):
+    with pytest.raises(NotPermittedError, match="mmap"):
         RingBufferConsumer(ring_map)
     assert (backend.open_fds, backend.ring.consumer.unmapped) == ({3}, 1)
     assert not vars(ring_map.lab)["owned"]

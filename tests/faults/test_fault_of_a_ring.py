@@ -6,8 +6,8 @@ from contextlib import closing
 import pytest
 
 from bpflab import Lab
-from bpflab.errors import ArgumentError
-from bpflab.events import RingBufferConsumer
+from bpflab.errors import ArgumentError, NotPermittedError, OutOfMemoryError, SyscallError
+from bpflab.events import PerfBufferConsumer, RingBufferConsumer
 
 SEND = """
     *(u64 *)(r10 - 8) = 7
@@ -52,6 +52,28 @@ def test_only_a_ring_can_be_filled(bpf: Lab) -> None:
 def test_a_consumer_whose_poll_fails_lets_its_user_know(bpf: Lab) -> None:
     ring = bpf.map("ringbuf", max_entries=mmap.PAGESIZE, name="ring")
     with closing(RingBufferConsumer(ring)) as consumer:
-        bpf.faults.fail("poll", "ENOMEM", times=1)
-        with pytest.raises(OSError, match="poll"):
+        bpf.faults.fail("poll", "EMFILE", times=1)
+        with pytest.raises(SyscallError, match="poll of the ring buffer answered EMFILE"):
             consumer.get(timeout=1)
+
+
+@pytest.mark.parametrize("after", [0, 1], ids=["the first page", "the rest"])
+def test_a_ring_that_cannot_be_mapped_leaves_nothing_open(bpf: Lab, after: int) -> None:
+    ring = bpf.map("ringbuf", max_entries=mmap.PAGESIZE, name="ring")
+    closed = bpf.faults.delay("close", 0)
+    with (
+        bpf.faults.fail("mmap", "ENOMEM", after=after, expected=True),
+        pytest.raises(OutOfMemoryError, match="mmap of the ring buffer 'ring' answered ENOMEM"),
+    ):
+        RingBufferConsumer(ring)
+    assert closed.seen == 1
+
+
+@pytest.mark.parametrize(
+    ("error", "kind"), [("EMFILE", SyscallError), ("ENOMEM", OutOfMemoryError), ("EACCES", NotPermittedError)]
+)
+def test_a_perf_buffer_that_cannot_be_opened_is_told(bpf: Lab, error: str, kind: type[SyscallError]) -> None:
+    samples = bpf.map("perf_event_array", name="samples")
+    bpf.faults.fail("perf_event_open", error)
+    with pytest.raises(kind, match="CPU 0"):
+        PerfBufferConsumer(samples)

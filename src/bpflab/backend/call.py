@@ -74,3 +74,11 @@ def capability_advice(command: Command) -> str:
     """Name the capabilities that a command wants (capabilities(7))."""
     wanted = "CAP_BPF, with CAP_NET_ADMIN for network programs and CAP_PERFMON for tracing ones"
     return f"{command.name} needs {wanted}; run as root, or use the simulated kernel (--bpf=sim)."
+
+
+def beside_error(call: str, error: OSError, what: str, advice: str = "") -> SyscallError:
+    """Build the error of a call beside bpf(2) that failed, such as mmap, of the class that its errno asks for."""
+    number = error.errno or 0
+    facts = CallFailure(call, number, errno_name(number), errno_meaning(number))
+    kind = {EPERM: NotPermittedError, EACCES: NotPermittedError, ENOMEM: OutOfMemoryError}.get(number, SyscallError)
+    return kind(f"{call} of {what} answered {facts.name}: {facts.meaning}.", facts, advice)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Final
 
-from bpflab.abi.attr import LAYOUTS
+from bpflab.abi.attr import LAYOUTS, LINK_CREATE_LAYOUTS
 from bpflab.abi.commands import Command
 from bpflab.abi.errno import Errno
 from bpflab.arguments import near_names
@@ -71,4 +71,8 @@ def check_fields(commands: Iterable[str], given: Iterable[str]) -> None:
 
 def fields_of(command: str) -> Iterable[str]:
     """Return the names of the fields of a call."""
-    return BESIDE[command] if command in BESIDE else LAYOUTS[Command[command]].by_name
+    if command in BESIDE:
+        return BESIDE[command]
+    if command == Command.LINK_CREATE.name:
+        return [name for layout in LINK_CREATE_LAYOUTS.values() for name in layout.by_name]
+    return LAYOUTS[Command[command]].by_name

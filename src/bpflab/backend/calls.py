@@ -9,8 +9,11 @@ from functools import cache
 from math import prod
 from typing import TYPE_CHECKING, Any, Final
 
-from bpflab.abi.attr import LAYOUTS
+from bpflab.abi.attach_types import AttachType
+from bpflab.abi.attr import LAYOUTS, LINK_CREATE_LAYOUTS
+from bpflab.abi.attr_memory import LINK_TAIL_OF
 from bpflab.abi.attr_pointers import buffers
+from bpflab.abi.commands import Command
 from bpflab.abi.errno import errno_name
 from bpflab.arguments import near_names
 from bpflab.backend.known import KnownMap, text
@@ -20,7 +23,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from bpflab.abi.attr_pointers import Buffer
-    from bpflab.abi.commands import Command
     from bpflab.abi.layout import Layout
 
 BESIDE_OUT: Final = {"mmap": ("memory",), "poll": ("ready",)}
@@ -99,6 +101,8 @@ class Call:
     def _fill_buffer(self, name: str, value: object) -> None:
         buffer, address, room = self.room[name]
         raw = raw_bytes(f"{self.command}.{name}", value, room)
+        if buffer.size in {("key",), ("value",)}:
+            raw = raw.ljust(room, b"\0")
         if len(raw) > room and address:
             raise ArgumentError(f"{self.command}.{name} has room for {room} bytes; {len(raw)} were to be written.")
         if address:
@@ -148,9 +152,9 @@ def read_call(
     program_at: Callable[[int], str | None],
 ) -> Call:
     """Decode the attr at an address; `map_at` and `program_at` say what descriptors are."""
-    layout = LAYOUTS[command]
     memory = memoryview((ctypes.c_char * size).from_address(pointer.value or 0)).cast("B")
-    fields = _fields(command, memory)
+    layout = _layout(command, memory)
+    fields = _fields(layout, memory)
     call = Call(command.name, fields)
     call._layout, call._memory = layout, memory
     found = _name(call, fields, map_at, program_at)
@@ -159,10 +163,19 @@ def read_call(
     return call
 
 
-def _fields(command: Command, memory: memoryview) -> dict[str, object]:
-    plan, names, texts = _plan(command)
+def _layout(command: Command, memory: memoryview) -> Layout:
+    """Return the layout of an attr, which for LINK_CREATE goes by the attach type."""
+    layout = LAYOUTS[command]
+    if command != Command.LINK_CREATE or len(memory) <= layout.size:
+        return layout
+    tail = LINK_TAIL_OF.get(AttachType(layout.get(memory, "attach_type")))
+    return LINK_CREATE_LAYOUTS[tail or "relative"]
+
+
+def _fields(layout: Layout, memory: memoryview) -> dict[str, object]:
+    plan, names, texts = _plan(layout)
     if len(memory) < plan.size:
-        values = LAYOUTS[command].unpack(memory)
+        values = layout.unpack(memory)
         return {name: text(value) if isinstance(value, bytes) else value for name, value in values.items()}
     fields: dict[str, object] = dict(zip(names, plan.unpack_from(memory), strict=True))
     for name in texts:
@@ -171,9 +184,9 @@ def _fields(command: Command, memory: memoryview) -> dict[str, object]:
 
 
 @cache
-def _plan(command: Command) -> tuple[struct.Struct, tuple[str, ...], tuple[str, ...]]:
-    """Return the whole attr of a command as one struct, the names of its fields, and those that are texts."""
-    layout, words, at = LAYOUTS[command], "", 0
+def _plan(layout: Layout) -> tuple[struct.Struct, tuple[str, ...], tuple[str, ...]]:
+    """Return a whole layout as one struct, the names of its fields, and those that are texts."""
+    words, at = "", 0
     for field in layout.fields:
         words += f"{field.offset - at}x{field.format}"
         at = field.offset + field.size

@@ -20,7 +20,7 @@ from bpflab.abi.rings import (
     PerfType,
     watermark_bit,
 )
-from bpflab.backend.call import ENOMEM, EPERM
+from bpflab.backend.call import ENOMEM, EPERM, beside_error
 from bpflab.errors import ArgumentError, CallFailure, NotPermittedError, OutOfMemoryError, SyscallError
 from bpflab.events.order import fence_of
 from bpflab.events.perf_reader import PerfReader
@@ -121,7 +121,7 @@ def open_buffers(lab: Lab, map_fd: int, cpus: int, setup: PerfSetup, stack: Exit
 
 
 def refusal(error: OSError, cpu: int) -> Exception:
-    """Say in words why a perf event could not be opened or mapped; other errors are returned as they are."""
+    """Say in words why a perf event could not be opened or mapped."""
     number = error.errno or 0
     failure = CallFailure("perf_event_open", number, errno.errorcode.get(number, "?"), arguments={"cpu": cpu})
     if number in {EPERM, errno.EACCES}:
@@ -134,4 +134,4 @@ def refusal(error: OSError, cpu: int) -> Exception:
         return OutOfMemoryError(
             f"The kernel has no memory for the perf buffer of CPU {cpu}; ask for fewer pages.", failure
         )
-    return error
+    return beside_error("perf_event_open", error, f"the perf buffer of CPU {cpu}")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Unpack
 
 from bpflab.abi.map_types import MapType
 from bpflab.abi.rings import RingPage
+from bpflab.backend.call import beside_error
 from bpflab.events.consumer import Consumer
 from bpflab.events.order import fence_of
 from bpflab.events.ring_reader import RingReader
@@ -33,10 +34,13 @@ class RingSource:
             stack.callback(backend.close, self._fd)
             page = mmap.PAGESIZE
             size = (RingPage.DATA - RingPage.PRODUCER) * page + map.max_entries
-            consumer = backend.mmap(self._fd, page, writable=True, offset=RingPage.CONSUMER * page)
-            stack.callback(consumer.close)
-            producer = backend.mmap(self._fd, size, writable=False, offset=RingPage.PRODUCER * page)
-            stack.callback(producer.close)
+            try:
+                consumer = backend.mmap(self._fd, page, writable=True, offset=RingPage.CONSUMER * page)
+                stack.callback(consumer.close)
+                producer = backend.mmap(self._fd, size, writable=False, offset=RingPage.PRODUCER * page)
+                stack.callback(producer.close)
+            except OSError as error:
+                raise beside_error("mmap", error, f"the ring buffer {map.name!r}") from error
             with memoryview(consumer) as own, memoryview(producer) as theirs:
                 self._reader = RingReader(own, theirs, theirs[page:], fence_of(backend))
             stack.callback(self._reader.release)
@@ -53,7 +57,10 @@ class RingSource:
 
     def wait(self, timeout: float) -> None:
         """Wait until the kernel says that the buffer is not empty."""
-        self._lab.backend.poll([self._fd], timeout)
+        try:
+            self._lab.backend.poll([self._fd], timeout)
+        except OSError as error:
+            raise beside_error("poll", error, "the ring buffer") from error
 
     def close(self) -> None:
         """Unmap the buffer and close the descriptor."""
