@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Final
 import pytest
 
 from pytest_bpflab.options import REPLAY, SETTINGS
+from pytest_bpflab.tallies import BACKEND
 
 if TYPE_CHECKING:
     from bpflab.backend.base import Backend
 
-PARAMETER: Final = "bpf_backend"
+PARAMETER: Final = BACKEND
 """The fixture that names a test's backend, and the parameter that sets it when there are two."""
 
 _CHOSEN: Final = pytest.StashKey[tuple[str, ...]]()

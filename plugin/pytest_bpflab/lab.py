@@ -16,6 +16,7 @@ from pytest_bpflab.coverage import covered
 from pytest_bpflab.leaks import told_of_leaks
 from pytest_bpflab.options import REPLAY, SETTINGS
 from pytest_bpflab.runs import watched
+from pytest_bpflab.tallies import note_runs
 from pytest_bpflab.trace import logged
 
 if TYPE_CHECKING:
@@ -87,4 +88,7 @@ def lab_of_test(item: pytest.Item, name: str) -> Iterator[Lab]:
     with through_cassette(item, name, lambda: open_for(item.config, name)) as opened:
         backend = watched(lambda: item, item.ihook, opened)
         with told_of_leaks(item, name), TestFileLab(backend, item.path.parent) as lab:
-            yield lab
+            try:
+                yield lab
+            finally:
+                note_runs(item, lab)

@@ -8,7 +8,7 @@ from typing import Final
 
 import pytest
 
-from pytest_bpflab import coverage, report_dir, trace
+from pytest_bpflab import coverage, github, json_report, report_dir, slowest, trace
 
 REPLAY: Final = "replay"
 MODES: Final = ("auto", "kernel", "sim", "both", REPLAY)
@@ -73,6 +73,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help=f"end the session with an error where bpf(2) cannot be used (also: {REQUIRE_KERNEL_VARIABLE}=1)",
     )
     report_dir.add_options(parser, group)
+    slowest.add_options(parser, group)
+    json_report.add_options(group)
     coverage.add_options(group)
     trace.add_options(parser, group)
     parser.addini("bpf_backend", "where BPF programs run, as --bpf", default="")
@@ -92,6 +94,8 @@ def pytest_configure(config: pytest.Config) -> None:
 
         config.pluginmanager.register(Comparison(config), "bpflab-comparison")
     coverage.configure(config)
+    json_report.configure(config)
+    github.configure(config)
     trace.configure(config)
 
 

@@ -10,6 +10,7 @@ import pytest
 from pytest_bpflab.backends import PARAMETER, backend_names, describe
 from pytest_bpflab.options import SETTINGS
 from pytest_bpflab.requirements import MISSING
+from pytest_bpflab.slowest import slowest_lines, slowest_wanted
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -39,6 +40,7 @@ def summary_lines(config: pytest.Config, reports: Sequence[pytest.TestReport]) -
     ran = Counter(dict(_properties(reports, PARAMETER, ran=True)).values())
     missing = Counter(dict(_properties(reports, MISSING, ran=False)).values())
     lines = [f"bpf: {_tests(count)} ran on {describe(config, name)}" for name, count in sorted(ran.items())]
+    lines += slowest_lines(reports, slowest_wanted(config))
     return lines + [f"bpf: {_tests(count)} not run: {reason}" for reason, count in missing.most_common()]
 
 

@@ -27,7 +27,9 @@ class Run:
     `program` is its name as the kernel knows it (15 characters), `digest` tells programs of one name apart by their
     instructions, `type` is its type, `packet` and `ctx` what went in,
     `output` and `ctx_output` what came out, `retval` its return value (unsigned, 32 bits), `duration` the mean
-    nanoseconds of its `repeat` repetitions. `errno` is 0, or why the backend refused to run it.
+    nanoseconds of its `repeat` repetitions. `errno` is 0, or why the backend refused to run
+    it. `kernel` is the version of the kernel, and `instructions` how many a simulated kernel executed, all repetitions
+    together (0 on another backend).
     """
 
     backend: str
@@ -42,6 +44,8 @@ class Run:
     ctx_output: bytes
     duration: int
     errno: int
+    kernel: str = ""
+    instructions: int = 0
 
     @property
     def verdict(self) -> IntEnum | None:

@@ -17,6 +17,7 @@ import pytest
 from pytest_bpflab.lab import TestFileLab, open_for, refuse_unusable
 from pytest_bpflab.leaks import told_of_leaks
 from pytest_bpflab.runs import running, watched
+from pytest_bpflab.tallies import note_runs
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -52,6 +53,7 @@ class SharedLab:
         """Close what the test opened, and bring back what it changed."""
         if self.lab.closed:
             return
+        note_runs(running(), self.lab)
         self._scope.__exit__()
         if self._snapshot is not None:
             self._snapshot.restore()

@@ -12,6 +12,7 @@ from bpflab.abi.commands import Command
 from bpflab.abi.insn import INSN_SIZE, LD_IMM64
 from bpflab.abi.prog_types import ProgType
 from bpflab.backend.wrap import WrappedBackend
+from bpflab.programs.tally import instruction_counter
 from pytest_bpflab.runs import Run
 
 if TYPE_CHECKING:
@@ -31,6 +32,8 @@ class WatchingBackend(WrappedBackend):
     def __init__(self, inner: Backend, hear: Callable[[Run], None]) -> None:
         super().__init__(inner)
         self._hear = hear
+        self._kernel = ".".join(map(str, inner.release))
+        self._executed = instruction_counter(inner)
         self._programs: dict[int, tuple[str, str, ProgType]] = {}
 
     @property
@@ -44,14 +47,16 @@ class WatchingBackend(WrappedBackend):
         self.inner.close(fd)
 
     def _watched(self, command: int, pointer: ctypes.c_void_p, size: int) -> int:
+        before = self._executed() if self._executed and command == Command.PROG_TEST_RUN else 0
         answer = self.inner.bpf(command, pointer, size)
         if command == Command.PROG_LOAD and answer >= 0:
             self._programs[answer] = _loaded(_attr(pointer, size, LOAD.size))
         elif command == Command.PROG_TEST_RUN:
-            self._hear(self._run(_attr(pointer, size, RUN.size), 0 if answer >= 0 else self.inner.errno()))
+            steps = self._executed() - before if self._executed else 0
+            self._hear(self._run(_attr(pointer, size, RUN.size), 0 if answer >= 0 else self.inner.errno(), steps))
         return answer
 
-    def _run(self, attr: bytearray, errno: int) -> Run:
+    def _run(self, attr: bytearray, errno: int, instructions: int) -> Run:
         field = {name: RUN.get(attr, name) for name in (field.name for field in RUN.fields)}
         program, digest, prog_type = self._programs.get(field["prog_fd"], ("", "", ProgType.UNSPEC))
         return Run(
@@ -67,6 +72,8 @@ class WatchingBackend(WrappedBackend):
             ctx_output=b"" if errno else _copy(field["ctx_out"], field["ctx_size_out"]),
             duration=field["duration"],
             errno=errno,
+            kernel=self._kernel,
+            instructions=instructions,
         )
 
 

@@ -241,6 +241,10 @@ class Lab:
             self._tallies[key] = Tally(name, type)
         return self._tallies[key]
 
+    def take_tallies(self) -> tuple[Tally, ...]:
+        """Return `tallies` that count runs, and begin to count anew."""
+        return tuple(tally.take() for tally in self._tallies.values() if tally.retvals)
+
     @property
     def tallies(self) -> tuple[Tally, ...]:
         """What the runs of programs in this Lab came to, by program."""

@@ -52,6 +52,13 @@ class Tally:
         self.nanoseconds += nanoseconds
         self.instructions += instructions
 
+    def take(self) -> Tally:
+        """Return what was counted, and begin anew."""
+        taken = Tally(self.name, self.type)
+        taken.add(self.retvals, self.nanoseconds, self.instructions)
+        self.retvals, self.nanoseconds, self.instructions = {}, 0, 0
+        return taken
+
 
 def instruction_counter(backend: Backend) -> Callable[[], int] | None:
     """Return what tells how many instructions a simulated kernel has executed; None where none answers."""
