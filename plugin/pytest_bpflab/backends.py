@@ -46,7 +46,7 @@ def shared_backend(config: pytest.Config, name: str) -> Backend:
 def describe(config: pytest.Config, name: str) -> str:
     """Name a backend and its version, as in `the kernel (Linux 6.18.44)`."""
     if name == REPLAY:
-        return "the cassettes of an earlier run"
+        return "the record of an earlier run"
     release = ".".join(map(str, shared_backend(config, name).release))
     return f"the {'kernel' if name == 'kernel' else 'simulated kernel'} (Linux {release})"
 

@@ -19,6 +19,7 @@ import pytest
 
 from pytest_bpflab.backends import PARAMETER, backend_of, shared_backend
 from pytest_bpflab.options import REPLAY, SETTINGS
+from pytest_bpflab.requirements import MISSING
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator
@@ -100,6 +101,8 @@ class Cassettes:
         replay = item.stash.get(_REPLAY, None)
         if replay and replay.diverged:
             raise replay.diverged
+        if replay:
+            replay.body_over()
         return result
 
     @pytest.hookimpl(wrapper=True)
@@ -147,6 +150,7 @@ def through_cassette(item: pytest.Item, name: str, opened: Callable[[], Backend]
 @contextmanager
 def _replayed(item: pytest.Item) -> Iterator[Backend]:
     from bpflab.cassettes.cassette import CassetteError
+    from bpflab.cassettes.diverge import ReplayError
     from bpflab.cassettes.make import open_replay
 
     try:
@@ -155,10 +159,14 @@ def _replayed(item: pytest.Item) -> Iterator[Backend]:
         mistake = str(error)
     else:
         item.stash[_REPLAY] = replay
-        yield replay
-        if not item.stash.get(_FAILED, False):
-            replay.check_end()
-        return
+        try:
+            yield replay
+            if not item.stash.get(_FAILED, False):
+                replay.check_end()
+        except ReplayError as error:
+            mistake = str(error)
+        else:
+            return
     pytest.fail(f"--bpf=replay: {mistake}", pytrace=False)
 
 
@@ -220,6 +228,7 @@ def _skip_as_recorded(item: pytest.Item) -> None:
     except (CassetteError, OSError):
         return  # told by the fixture that opens it
     if skipped:
+        item.user_properties.append((MISSING, skipped))
         pytest.skip(skipped)
 
 

@@ -109,8 +109,11 @@ class Capturer:
         """Read what a call wrote."""
         after = asked.frame.fields()
         pointers = {buffer.name for buffer in asked.frame.buffers}
+        answered = ANSWERED.get(Command(asked.ask.command), NO_FIELDS) if after else NO_FIELDS
         changed = {
-            name: value for name, value in after.items() if name not in pointers and value != asked.before.get(name)
+            name: value
+            for name, value in after.items()
+            if name not in pointers and (value != asked.before.get(name) or (value and name in answered))
         }
         outputs = {}
         for place in asked.places:

@@ -208,7 +208,7 @@ def reply_differences(ask: Ask, recorded: Reply, played: Reply) -> Iterator[str]
     if recorded.errno != played.errno:
         yield "errno"
     for name in sorted((recorded.fields.keys() | played.fields.keys()) - VARYING):
-        if recorded.fields.get(name) != played.fields.get(name):
+        if recorded.fields.get(name, 0) != played.fields.get(name, 0):
             yield name
     for name, data in recorded.outputs.items():
         if name not in VARYING and not name.startswith("info.") and played.outputs.get(name) != data:

@@ -59,6 +59,7 @@ class ReplayBackend:
         self._thread = threading.local()
         self._lock = threading.RLock()
         self._released = False
+        self._is_over = False
 
     def bpf(self, command: int, attr: ctypes.c_void_p, size: int) -> int:
         """Answer as recorded; ReplayError when something else was recorded."""
@@ -160,6 +161,10 @@ class ReplayBackend:
         """This machine's byte order, which is the recorded one's."""
         return sys.byteorder
 
+    def body_over(self) -> None:
+        """Take what is asked from here on for cleaning up: the test has no more questions."""
+        self._is_over = True
+
     def let_go(self) -> None:
         """Compare nothing from here on: the test failed, and only cleans up."""
         self._released = True
@@ -168,10 +173,9 @@ class ReplayBackend:
         """Raise the ReplayError that was raised before, or one for calls of bpf(2) that the test did not make."""
         if self.diverged:
             raise self.diverged
-        left = self._tape.left()
-        if left and not self._released:
-            calls = "1 call is" if left == 1 else f"{left} calls are"
-            raise self._diverge(f"the test ended, and {calls} left in the cassette: next {name_of(self._tape.next())}")
+        following = self._tape.next()
+        if following and not self._released:
+            raise self._ended_early(following)
 
     def _side(self, name: str, given: dict[str, object], *, catch_up: bool = True) -> Any:  # noqa: ANN401 - of each call
         with self._lock:
@@ -204,7 +208,12 @@ class ReplayBackend:
         """Bring the memory to where it was after the call."""
         self._memory.follow(self._tape.after())
 
+    def _ended_early(self, following: Entry) -> ReplayError:
+        return self._diverge(f"The test ended, and the cassette goes on with {name_of(following)}")
+
     def _other(self, name: str, entry: Entry) -> ReplayError:
+        if self._is_over:
+            return self._ended_early(entry)
         return self._diverge(f"{name} is asked, and the cassette has {name_of(entry)}")
 
     def _diverge(self, told: str) -> ReplayError:

@@ -52,13 +52,9 @@ class Tape:
         self._at += 1
         return entry
 
-    def next(self) -> Entry:
-        """Return the next call of bpf(2), and leave it there; there must be one."""
-        return next(entry for entry in self._rest[self._at :] if isinstance(entry, Call))
-
-    def left(self) -> int:
-        """Return how many calls of bpf(2) were not given out."""
-        return sum(isinstance(entry, Call) for entry in self._rest[self._at :])
+    def next(self) -> Entry | None:
+        """Return the next call of bpf(2), and leave it there; None when there is none."""
+        return next((entry for entry in self._rest[self._at :] if isinstance(entry, Call)), None)
 
     def poll(self, fds: list[int]) -> list[int] | None:
         """Give out what was ready at the next poll of these descriptors; None when there is none left."""
