@@ -1,8 +1,8 @@
 """What all tests share; the fixtures `bpf` and `bpf_backend` come from the plugin.
 
-Drawn examples are the same in every run, so that a run fails for what changed and for nothing else.
-`HYPOTHESIS_PROFILE=random` draws others each time, `HYPOTHESIS_PROFILE=long` twenty times as many where a test does not
-say how many it needs, `HYPOTHESIS_PROFILE=few` a tenth, for emulated machines. No profile knows a deadline: machines that are busy are no reason to fail.
+Drawn examples are the same in every run, so that a run fails for what changed and for nothing else. Where a test does
+not say how many it needs, `HYPOTHESIS_PROFILE=long` takes twenty times as many, and `few` a tenth, for emulated
+machines; `random` draws others each time. No profile knows a deadline: machines that are busy are no reason to fail.
 
 Where Python cannot start another (emulated without binfmt_misc, `bpflab python` without `--binfmt`), a test that tried
 to, and failed, is skipped with that reason.

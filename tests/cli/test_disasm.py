@@ -6,13 +6,14 @@ from bpflab.asm import assemble
 from bpflab.cli.demo import example_directory
 from bpflab.cli.disasm import listing
 from bpflab.obj import read_object
+from bpflab.obj.prebuilt import object_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from click.testing import Result
 
-OBJECT = example_directory() / "firewall.bpf.o"
+OBJECT = object_of(example_directory() / "firewall.bpf.c")
 
 
 def test_functions_maps_and_helpers_are_shown_by_name(bpflab: Callable[..., Result]) -> None:

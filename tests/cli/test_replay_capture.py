@@ -11,6 +11,7 @@ from bpflab import Lab
 from bpflab.captures import annotated, disagreements, read_capture, replay_capture, verdict_table
 from bpflab.cli.demo import example_directory
 from bpflab.errors import ArgumentError
+from bpflab.obj.prebuilt import object_of
 from bpflab_packets.pcap import write_frames
 from bpflab_packets.pcapng import Captured, read_packets, write_pcapng
 
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
     from click.testing import Result
 
-OBJECT = example_directory() / "firewall.bpf.o"
+OBJECT = object_of(example_directory() / "firewall.bpf.c")
 TELNET = bytes(Ether(src="02:00:00:00:00:01", dst="02:00:00:00:00:02") / IP(dst="192.0.2.1") / TCP(dport=23))
 PING = bytes(Ether(src="02:00:00:00:00:01", dst="02:00:00:00:00:02") / IP(dst="192.0.2.1") / ICMP())
 BLOCKED = ("--map", "blocked_ports", "23", "1")

@@ -8,6 +8,7 @@ from scapy.layers.inet import ICMP, IP, TCP
 from scapy.layers.l2 import Ether
 
 from bpflab.cli.demo import example_directory
+from bpflab.obj.prebuilt import object_of
 from bpflab_packets.pcap import read_frames, write_frames
 
 if TYPE_CHECKING:
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 
     from click.testing import Result
 
-OBJECT = example_directory() / "firewall.bpf.o"
+OBJECT = object_of(example_directory() / "firewall.bpf.c")
 TELNET = bytes(Ether(src="02:00:00:00:00:01", dst="02:00:00:00:00:02") / IP(dst="192.0.2.1") / TCP(dport=23))
 PING = bytes(Ether(src="02:00:00:00:00:01", dst="02:00:00:00:00:02") / IP(dst="192.0.2.1") / ICMP())
 

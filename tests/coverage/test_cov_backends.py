@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from bpflab import Lab, asm
 from bpflab.asm import DW, B, W, r0, r1, r2, r3, r4, r5, r6, r7, r8, r9, r10
 from bpflab.coverage import Coverage, CoverageData
+from bpflab.obj.prebuilt import object_of
 from bpflab.testing.programs import MAPS, PACKET, random_program
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
     from bpflab.asm import Items
 
-FIREWALL: Final = Path(__file__).parents[2] / "examples/xdp_firewall/firewall.bpf.o"
+FIREWALL: Final = object_of(Path(__file__).parents[2] / "examples/xdp_firewall/firewall.bpf.c")
 KERNEL: Final = pytest.param("kernel", None, marks=pytest.mark.bpf(backend="kernel"))
 WAYS: Final = [("sim", True), KERNEL]
 """How programs are measured beside the simulator's own marks: a backend, and whether probes are asked for."""

@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from bpflab import XDP, BpfError, Lab
+from bpflab.asm.insn import Insn, encode
 from bpflab.cli.demo import example_directory
 from bpflab.errors import ArgumentError, ClosedError, InputError, NoSuchNameError, ObjectError
+from bpflab.obj.prebuilt import object_of
 from pytest_bpflab.leaks import open_in_kernel
 
 if TYPE_CHECKING:
@@ -17,8 +19,8 @@ if TYPE_CHECKING:
 
     from bpflab.objects.loaded import LoadedObject
 
-PASS = bytes.fromhex("b7000000020000009500000000000000")
-OBJECT = example_directory() / "firewall.bpf.o"
+PASS = encode([Insn(0xB7, imm=2), Insn(0x95)])
+OBJECT = object_of(example_directory() / "firewall.bpf.c")
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ for name in (
 ):
     import_module(name)
 
-XDP_PASS = "bytes.fromhex('b7000000020000009500000000000000')"
+XDP_PASS = "__import__('struct').pack('=BBhiBBhi', 0xB7, 0, 0, 2, 0x95, 0, 0, 0)"
 """r0 = XDP_PASS; exit"""
 
 

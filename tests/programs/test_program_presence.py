@@ -13,6 +13,7 @@ from bpflab.abi.commands import Command
 from bpflab.asm import W as WORD
 from bpflab.asm import call, exit_, label, ld_func, ldx, mov, r0, r1, r2, r3, r4
 from bpflab.errors import PinError
+from bpflab.obj.prebuilt import object_of
 from bpflab.programs.program import Program
 
 PASS = [mov(r0, 2), exit_()]
@@ -72,7 +73,7 @@ def test_a_loaded_program_is_shown_as_text(bpf: Lab, program: Program) -> None:
 
 
 def test_a_program_of_an_object_is_shown_with_its_source(bpf: Lab) -> None:
-    example = Path(__file__).parents[2] / "examples/xdp_firewall/firewall.bpf.o"
+    example = object_of(Path(__file__).parents[2] / "examples/xdp_firewall/firewall.bpf.c")
     firewall = bpf.load(example).programs.firewall
     assert "is_vlan(" in firewall.disassemble(loaded=True)
     assert "exit" in firewall.disassemble()

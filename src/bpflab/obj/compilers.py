@@ -24,7 +24,7 @@ VARIABLE: Final = "BPF_CLANG"
 BUNDLED: Final = "ziglang"
 """What $BPF_CLANG says to take the Python package's clang though there is another."""
 HEADERS: Final = Path(__file__).parent.parent / "headers"
-"""The package's headers: bpf/ for programs, order/ for the byte order of the target, fallback/ for what is not there."""
+"""The package's headers: bpf/ for programs, order/ for the target's byte order, fallback/ for what is not there."""
 _ORDER: Final = ("-isystem", str(HEADERS / "order"))
 SYSTEM_HEADERS: Final = Path("/usr/include")
 
