@@ -57,12 +57,12 @@ class Run:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
-    """Know which test is running."""
+    """Know which test is running; one that is interrupted is torn down later, and stays known until then."""
+    depth = len(_RUNNING)
     _RUNNING.append(item)
-    try:
-        return (yield)
-    finally:
-        _RUNNING.pop()
+    result = yield
+    del _RUNNING[depth:]
+    return result
 
 
 def running() -> pytest.Item:
