@@ -45,7 +45,7 @@ class Kernel:
 def spec(tmp_path: Path) -> ObjectSpec:
     source = tmp_path / "fit.bpf.c"
     source.write_text(SOURCE)
-    return read_object(compile_c(source, cache=tmp_path))
+    return read_object(compile_c(source, cache=tmp_path, byteorder="little"))
 
 
 def returned(spec: ObjectSpec) -> int:
