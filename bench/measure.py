@@ -138,7 +138,7 @@ class Measure:
 
     def _hold(self, subject: str, found: Mapping[str, float], limits: Mapping[str, float]) -> None:
         over = [
-            f"{subject}: {found[name]:.2f} times {name}, at most {most} is wanted"
+            f"{subject}: {found[name]:.3g} times {name}, at most {most} is wanted"
             for name, most in limits.items()
             if name in found and found[name] > most
         ]
