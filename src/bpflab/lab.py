@@ -64,7 +64,7 @@ class Rebinding(Protocol):
 class Lab:
     """One backend and everything opened in it: maps, programs, links, consumers.
 
-    `backend` is a name (`kernel`, `sim`, or `auto`: the kernel where it can be used, else the
+    `backend` is a name (`kernel`, `sim`, `mock`, or `auto`: the kernel where it can be used, else the
     simulator) or a Backend. `retry` says how transient errors of the kernel are tried again. `pin_root` is where
     objects pin maps by name; by default a BPF file system that only this Lab sees, so that tests do not meet
     each other's pins. Used as a context manager, a Lab closes all it owns in the reverse of the order of opening.

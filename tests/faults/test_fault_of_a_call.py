@@ -263,6 +263,27 @@ def test_clearing_removes_all(lab: Lab, ports: Map[int, int]) -> None:
     assert repr(lab.faults) == "<faults: none>"
 
 
+def test_a_scope_ends_its_faults_and_brings_the_cheap_path_back(lab: Lab, ports: Map[int, int]) -> None:
+    before = lab.backend
+    with lab.scope():
+        fault = lab.faults.fail("MAP_UPDATE_ELEM", "E2BIG")
+        inside = lab.map("hash", key="u32", value="u32", max_entries=4)
+        with pytest.raises(MapFullError):
+            inside[1] = 1
+    assert (lab.backend, lab.call.backend, fault.active) == (before, before, False)
+    ports[5] = 5
+    with lab.faults.fail("MAP_UPDATE_ELEM", "E2BIG"), pytest.raises(MapFullError):
+        ports[6] = 6
+
+
+def test_a_fault_in_a_scope_ends_with_it_where_another_stands(lab: Lab, ports: Map[int, int]) -> None:
+    outer = lab.faults.fail("MAP_DELETE_ELEM", "EPERM")
+    with lab.scope():
+        lab.faults.fail("MAP_UPDATE_ELEM", "E2BIG")
+    assert lab.faults.active == [outer]
+    ports[5] = 5
+
+
 def test_what_was_opened_before_the_first_fault_and_after_it_meets_it(lab: Lab, ports: Map[int, int]) -> None:
     lab.faults.fail("MAP_UPDATE_ELEM", "E2BIG")
     later = lab.map("hash", key="u32", value="u32", max_entries=4)

@@ -115,6 +115,13 @@ def test_a_helper_that_the_test_replaced_is_back_afterwards(lab: Lab, write: Pro
     assert lab.world.helpers == {"map_update_elem": own}
 
 
+def test_the_end_of_a_scope_restores_helpers(lab: Lab, write: Program) -> None:
+    with lab.scope():
+        lab.faults.helper("map_update_elem", returns="ENOMEM")
+    assert results(write, 1) == [0]
+    assert lab.world.helpers == {}
+
+
 def test_a_helper_that_was_never_called_is_told(lab: Lab) -> None:
     with (
         pytest.raises(FaultMissedError, match="bpf_map_update_elem returns -12 once never struck"),

@@ -86,6 +86,10 @@ class Fault:
             self.active = False
             self._remove(self)
 
+    def close(self) -> None:
+        """Remove it: a fault belongs to its Lab as all else that is opened there."""
+        self.remove()
+
     def check_hit(self) -> None:
         """Raise FaultMissedError when it never struck."""
         if not self.hits:

@@ -35,7 +35,7 @@ class Faults:
         self._lab = lab
         self._backend: FaultBackend | None = None
         self.active: list[Fault] = []
-        self._set: list[Fault] = []
+        self._expected: list[Fault] = []
 
     def fail(
         self,
@@ -150,25 +150,35 @@ class Faults:
             fault.remove()
 
     def check_hit(self) -> None:
-        """Raise FaultMissedError for the first fault that was set with `expected` and never struck."""
-        for fault in self._set:
-            if fault.expected:
-                fault.check_hit()
+        """Raise FaultMissedError for the first fault with `expected` that never struck, of those set since asked last."""
+        expected, self._expected = self._expected, []
+        for fault in expected:
+            fault.check_hit()
+
+    def uninstall(self) -> None:
+        """Remove all faults, and give the Lab its own backend back, with its cheap path."""
+        self.clear()
+        wrapper, self._backend = self._backend, None
+        if wrapper is not None and self._lab.backend is wrapper:
+            self._lab.wrap(lambda _wrapper: wrapper.inner)
 
     def _add(self, rule: Rule) -> Fault:
         self._lab.check_open()
         if self._backend is None:
             self._backend = self._lab.wrap(FaultBackend)
+            self._lab.own(_Installed(self))
         self._backend.add(rule)
         return self._note(rule.fault)
 
     def _note(self, fault: Fault) -> Fault:
         self.active.append(fault)
-        self._set.append(fault)
-        return fault
+        if fault.expected:
+            self._expected.append(fault)
+        return self._lab.own(fault)
 
     def _forget(self, fault: Fault, faulty: FaultyHelper | None = None) -> None:
         self.active.remove(fault)
+        self._lab.disown(fault)
         if faulty is not None:
             faulty.restore()
         if self._backend is not None:
@@ -176,6 +186,16 @@ class Faults:
 
     def __repr__(self) -> str:
         return f"<faults: {'; '.join(map(str, self.active)) or 'none'}>"
+
+
+class _Installed:
+    """Stands among what a Lab opened for the backend that faults need: it goes with the Lab, or with its scope."""
+
+    def __init__(self, faults: Faults) -> None:
+        self._faults = faults
+
+    def close(self) -> None:
+        self._faults.uninstall()
 
 
 def _seconds(given: float) -> float:
