@@ -17,14 +17,17 @@ if TYPE_CHECKING:
 COMMANDS: Final[Mapping[str, str]] = MappingProxyType(
     {
         "bench": "Measure benchmarks here and on other architectures, and compare.",
+        "btf": "Show the types of a kernel or an object, as C: vmlinux.h, layouts, prototypes.",
         "cache": "List and clear what `bpflab python` keeps on disk.",
         "compile": "Compile a C source to an object that can be shipped.",
+        "coverage": "Report the coverage that pytest measured, and merge it.",
         "demo": "Test the bundled firewall example, and tell what happens to each packet.",
         "disasm": "Show the instructions of an object's programs.",
         "doctor": "Say what works on this machine.",
         "python": "Run Python on another architecture.",
         "replay": "Run a capture through a program, and count the verdicts.",
         "run": "Run a program of an object on packets.",
+        "trace": "Show the way that a program takes with a packet, or step through it.",
     }
 )
 """Subcommands by name, each found in the module of that name, with the line that `--help` shows."""

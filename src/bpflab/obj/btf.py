@@ -12,6 +12,7 @@ from bpflab.abi.btf import BtfKind
 from bpflab.errors import BtfError
 from bpflab.obj.btf_decode import Record, decode
 from bpflab.obj.btf_encode import StringTable, encode
+from bpflab.obj.btf_index import indexed_table
 from bpflab.obj.btf_table import flavour_offsets, name_offsets, read_table
 from bpflab.obj.btf_types import BtfType, Int, Void
 
@@ -35,7 +36,7 @@ class Btf:
     """
 
     def __init__(self, data: bytes, base: Btf | None = None) -> None:
-        self._table = read_table(data, split=base is not None)
+        self._table = indexed_table(data) if base is None else read_table(data, split=True)
         if base is not None and base.byteorder != self._table.byteorder:
             raise BtfError(f"BTF: a {self._table.byteorder}-endian blob cannot continue a {base.byteorder}-endian one.")
         self.data = data
@@ -145,7 +146,7 @@ class Btf:
         if not name:
             return ()
         inherited = self.base.ids(name, *kinds) if self.base is not None else ()
-        own = (self._start + index for offset in self._offsets(name) for index in self._named(offset))
+        own = (self._start + index for offset in self._offsets(name) for index in self._table.named(offset))
         return inherited + tuple(sorted(each for each in own if not kinds or self.kind(each) in kinds))
 
     def find(self, name: str, *kinds: BtfKind) -> int | None:
@@ -162,7 +163,7 @@ class Btf:
     def flavours(self, name: str) -> tuple[int, ...]:
         """Find every type called `name`, or `name` and a flavour such as `___old`, lowest id first."""
         inherited = self.base.flavours(name) if self.base is not None else ()
-        own = (self._start + index for offset in self._flavour_offsets(name) for index in self._named(offset))
+        own = (self._start + index for offset in self._flavour_offsets(name) for index in self._table.named(offset))
         return inherited + tuple(sorted(own))
 
     def strings(self) -> StringTable:
@@ -174,25 +175,6 @@ class Btf:
         if not self._start <= type_id < len(self):
             raise BtfError(f"BTF: there is no type {type_id}; ids go up to {len(self) - 1}.")
         return type_id - self._start
-
-    @cached_property
-    def _names(self) -> tuple[dict[int, int], list[int]]:
-        """Give the last own type of each name offset, and for each type the previous of that name."""
-        last: dict[int, int] = {}
-        previous = []
-        words = self._table.words
-        for index, start in enumerate(self._table.starts):
-            offset = words[start]
-            previous.append(last.get(offset, -1))
-            last[offset] = index
-        return last, previous
-
-    def _named(self, offset: int) -> Iterator[int]:
-        last, previous = self._names
-        index = last.get(offset, -1)
-        while index >= 0:
-            yield index
-            index = previous[index]
 
     def _offsets(self, name: str) -> Iterator[int]:
         if self.base is not None:

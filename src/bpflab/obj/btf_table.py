@@ -9,6 +9,7 @@ from __future__ import annotations
 import struct
 import sys
 from array import array
+from bisect import bisect_left
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -24,18 +25,19 @@ _FIXED = [TYPE_WORDS + FIXED_WORDS.get(BtfKind(kind), 0) for kind in range(len(B
 _ITEM = [ITEM_WORDS.get(BtfKind(kind), 0) for kind in range(len(BtfKind))]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class BtfTable:
     """The sections of a blob, and the word where each of its types starts.
 
     `words` is the type section in host order, `starts[i]` the index into it of the i-th own type,
-    `strings` the string section.
+    `strings` the string section. `order` are the own types in the order of their names' offsets, once it is known.
     """
 
     byteorder: ByteOrder
     words: array[int]
     strings: bytes
     starts: array[int]
+    order: array[int] | None = None
 
     def head(self, index: int) -> tuple[int, int, int]:
         """Read name_off, info, and size or type of the own type `index`."""
@@ -47,6 +49,16 @@ class BtfTable:
         end = self.starts[index + 1] if index + 1 < len(self.starts) else len(self.words)
         return self.words[self.starts[index] + TYPE_WORDS : end]
 
+    def named(self, offset: int) -> Iterator[int]:
+        """Find the own types whose name is at an offset of the strings."""
+        if self.order is None:
+            self.order = name_order(self)
+        words, starts, order = self.words, self.starts, self.order
+        at = bisect_left(order, offset, key=lambda index: words[starts[index]])
+        while at < len(order) and words[starts[order[at]]] == offset:
+            yield order[at]
+            at += 1
+
     def kind(self, index: int) -> BtfKind:
         """Read the kind of the own type `index`."""
         return BtfKind(self.words[self.starts[index] + 1] >> 24 & 0x1F)
@@ -57,14 +69,26 @@ def read_table(data: bytes, *, split: bool = False) -> BtfTable:
 
     Raises BtfError where the header, a section or a type does not fit the data.
     """
-    byteorder = _byteorder(data)
-    types, strings = _sections(data, byteorder)
+    byteorder, words, strings = sections(data)
     if strings and strings[-1:] != b"\0":
         raise BtfError("BTF: the string section does not end with a zero byte; the data is cut or overwritten.")
     if not split and strings[:1] != b"\0":
         raise BtfError("BTF: the string section does not start with an empty string.")
-    words = _words(types, byteorder)
     return BtfTable(byteorder, words, strings, _starts(words))
+
+
+def sections(data: bytes) -> tuple[ByteOrder, array[int], bytes]:
+    """Return the byte order of a blob, the words of its types in host order, and its strings."""
+    byteorder = _byteorder(data)
+    types, strings = _sections(data, byteorder)
+    return byteorder, _words(types, byteorder), strings
+
+
+def name_order(table: BtfTable) -> array[int]:
+    """Sort the own types by the offset of their names; those of one name stay in their order."""
+    words = table.words
+    names = [words[start] for start in table.starts]
+    return array("I", sorted(range(len(names)), key=names.__getitem__))
 
 
 def _byteorder(data: bytes) -> ByteOrder:
@@ -76,7 +100,7 @@ def _byteorder(data: bytes) -> ByteOrder:
     raise BtfError(f"BTF: data starts with {data[:2].hex()}, not with the magic number {MAGIC:#06x}.")
 
 
-def _sections(data: bytes, byteorder: ByteOrder) -> tuple[bytes, bytes]:
+def _sections(data: bytes, byteorder: ByteOrder) -> tuple[memoryview, bytes]:
     sign = "<" if byteorder == "little" else ">"
     version, _, size, *places = struct.unpack_from(f"{sign}BB5I", data, 2)
     if version != VERSION:
@@ -84,14 +108,16 @@ def _sections(data: bytes, byteorder: ByteOrder) -> tuple[bytes, bytes]:
     if not HEADER_SIZE <= size <= len(data):
         raise BtfError(f"BTF: a header of {size} bytes does not fit data of {len(data)} bytes.")
     type_off, type_len, str_off, str_len = places
-    body = data[size:]
-    if type_off % 4 or type_len % 4 or type_off + type_len > len(body) or str_off + str_len > len(body):
+    length = len(data) - size
+    if type_off % 4 or type_len % 4 or type_off + type_len > length or str_off + str_len > length:
         raise BtfError(f"BTF: the type and string sections do not lie within the {len(data)} bytes given.")
-    return body[type_off : type_off + type_len], body[str_off : str_off + str_len]
+    types, strings = size + type_off, size + str_off
+    return memoryview(data)[types : types + type_len], data[strings : strings + str_len]
 
 
-def _words(types: bytes, byteorder: ByteOrder) -> array[int]:
-    words = array("I", types)
+def _words(types: memoryview, byteorder: ByteOrder) -> array[int]:
+    words = array("I")
+    words.frombytes(types)
     if byteorder != sys.byteorder:
         words.byteswap()
     return words
