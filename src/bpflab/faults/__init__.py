@@ -150,7 +150,7 @@ class Faults:
             fault.remove()
 
     def check_hit(self) -> None:
-        """Raise FaultMissedError for the first `expected` fault that never struck, of those set since it was asked last."""
+        """Raise FaultMissedError for the first `expected` fault that never struck; each fault is asked once."""
         expected, self._expected = self._expected, []
         for fault in expected:
             fault.check_hit()
