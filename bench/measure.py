@@ -127,9 +127,11 @@ class Measure:
 
     def _benchmark_name(self, way: str, baseline: str) -> str:
         """Return the name of the same benchmark done in the baseline's way; nothing where that only takes turns."""
+        marker = self.node.get_closest_marker("ways")
+        own = (*marker.args, *marker.kwargs.get(self.effort.backend, ())) if marker else ()
         name, _, parameters = str(self.node.name).rstrip("]").partition("[")
-        words = parameters.split("-")
-        return f"{name}[{'-'.join(baseline if word == way else word for word in words)}]" if way in words else ""
+        words = [baseline if word == way else word for word in parameters.split("-")]
+        return f"{name}[{'-'.join(words)}]" if baseline in own else ""
 
     def _each(self, operations: int) -> float:
         """Return the median of an operation."""
