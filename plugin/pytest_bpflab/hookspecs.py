@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 @pytest.hookspec
 def pytest_bpf_run(item: pytest.Item, run: Run) -> None:
-    """Hear of a run of a program, made through the fixture `bpf`, right after the backend answered.
+    """Hear of a run of a program, made through `bpf`, `bpf_module` or `bpf_session`, right after the backend answered.
 
     Runs are watched only where some plugin or conftest implements this hook; nothing is spent otherwise.
     """
