@@ -11,9 +11,12 @@ for name in (
     "bpflab.objects.load",
     "bpflab.probe.machine",
     "bpflab.sim.backend",
+    "bpflab.sim.hooks.xdp",
+    "bpflab.trace.replay",
     "hypothesis.strategies",
     "pytest_bpflab.lab",
     "pytest_bpflab.watch",
+    "pytest_bpflab.ways",
 ):
     import_module(name)
 

@@ -1,7 +1,8 @@
 """The headers of packets, field by field, under the names that scapy gives them.
 
-A table for naming bytes: `width` is in bits, fields follow each other without gaps. From IEEE 802.3 and 802.1Q, RFC 826
-(ARP), 791 (IPv4), 8200 (IPv6), 9293 (TCP), 768 (UDP), 792 (ICMP), 4443 (ICMPv6), 9260 (SCTP), 2784 (GRE), 7348 (VXLAN).
+A table for naming bytes: `width` is in bits, fields follow each other without gaps. The flags of TCP and GRE are whole
+bytes, as programs load them. From IEEE 802.3 and 802.1Q, RFC 826 (ARP), 791 (IPv4), 8200 (IPv6), 9293 (TCP), 768 (UDP),
+792 (ICMP), 4443 (ICMPv6), 9260 (SCTP), 2784 (GRE), 7348 (VXLAN).
 """
 
 from __future__ import annotations

@@ -102,7 +102,7 @@ class Comparison:
         return bool(bits and bits.shift) and not (bits and self._right.constant and bits.exact(self._right.number))
 
     def _name(self, value: Value, register: str) -> str:
-        pointer = self._pointers.text(value.number)
+        pointer = "" if value.constant else self._pointers.text(value.number)
         if value.name and self._is_scaled(value):
             return value.operand
         return value.name if value.name and (not pointer or value.name.startswith("&")) else pointer or register

@@ -16,6 +16,7 @@ from bpflab.abi.insn import (
     Mode,
     Size,
     Source,
+    WideSource,
 )
 from bpflab.sim.memory import RegionKind
 from bpflab.trace.pointers import context_field
@@ -134,7 +135,11 @@ class Origins:
         if insn.cls == InsnClass.LDX:
             return self._load(step, number, program)
         if insn.cls == InsnClass.LD:
-            return self._packet_load(step, number) if insn.opcode & MODE_MASK != Mode.IMM else Value(number)
+            if insn.opcode & MODE_MASK != Mode.IMM:
+                return self._packet_load(step, number)
+            return Value(
+                number, constant=insn.src == WideSource.IMM and program.spec.insns[step.pc].src == WideSource.IMM
+            )
         return self._arithmetic(step, number)
 
     def _load(self, step: Step, number: int, program: SimProgram) -> Value:

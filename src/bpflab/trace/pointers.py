@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from bpflab.abi.context import layout_of
 from bpflab.abi.insn import STACK_SIZE
@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from bpflab.trace.packet_view import PacketView
 
 
+FAR: Final = 4096
+"""How far behind a region an address may be and still be taken for one: what is farther is a number by chance."""
+
+
 class Pointers:
     """Says what an address is, in the memory of one run."""
 
@@ -26,7 +30,10 @@ class Pointers:
 
     def region(self, number: int | None) -> Region | None:
         """Return the region that a number is an address in; None for a plain number."""
-        return None if number is None or number <= OFFSET_MASK else self.memory.find(number)
+        found = None if number is None or number <= OFFSET_MASK else self.memory.find(number)
+        if found is None or number is None:
+            return None
+        return found if (number & OFFSET_MASK) <= len(found.data) + FAR else None
 
     def text(self, number: int) -> str:
         """Say what an address is; an empty text for a plain number."""

@@ -134,6 +134,35 @@ class Recording:
         self._keep()
         self.retval, self.fault = retval, fault
 
+    def flush(self) -> None:
+        """Close the visit under way, for someone who looks in the middle of a run."""
+        self._keep()
+
+    def here(self) -> Visit:
+        """Return where the run stands: the line and the instruction that come next."""
+        return self._at(self._where.program(self._run.program), self._run.pc, len(self._run.frames))
+
+    def instruction(self) -> str:
+        """Write the instruction that comes next."""
+        return self._where.text(self._where.program(self._run.program), self._run.pc)
+
+    def registers(self) -> Iterator[str]:
+        """Write the registers that are set, with what is known of each."""
+        for reg, number in enumerate(self._run.regs):
+            if number is not None:
+                value = self._origins.register(reg, number)
+                words = self._pointers.text(number) or value.name
+                yield f"r{reg:<2} = {number:#x}" + (f"  {words}" if words else f"  {value}")
+
+    def memory(self, address: int, size: int) -> bytes:
+        """Copy memory as the program would read it. Raises `Fault`."""
+        region, offset = self._run.memory.span(address, size)
+        return bytes(region.data[offset : offset + size])
+
+    def register(self, reg: int) -> int | None:
+        """Return what a register holds; None for one that is not set."""
+        return self._run.regs[reg]
+
     def _visit(self, step: Step, program: SimProgram) -> None:
         visit = self._at(program, step.pc, step.depth)
         current = self._current
