@@ -38,7 +38,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     """Add the options that say how much is done."""
     group = parser.getgroup("bench", "benchmarks of bpflab")
     group.addoption("--quick", action="store_true", help=f"{QUICK_ROUNDS} rounds, fewer operations")
-    group.addoption("--rounds", type=int, help=f"rounds of each benchmark ({ROUNDS} by default)")
+    group.addoption("--rounds", type=int, help="rounds of each benchmark")
     group.addoption("--records", type=int, help="records that the live producer of a ring buffer writes")
     group.addoption("--check", action="store_true", dest="check_limits", help="fail where a ratio is above its limit")
 
@@ -73,8 +73,9 @@ def effort(pytestconfig: pytest.Config) -> Effort:
 def effort_of(config: pytest.Config) -> Effort:
     """Read how much work is asked for."""
     quick = bool(config.getoption("quick"))
-    rounds = config.getoption("rounds") or (QUICK_ROUNDS if quick else ROUNDS)
-    return Effort(backend_names(config)[0], rounds, quick)
+    backend = backend_names(config)[0]
+    rounds = config.getoption("rounds") or (QUICK_ROUNDS if quick else ROUNDS[backend])
+    return Effort(backend, rounds, quick)
 
 
 @pytest.fixture

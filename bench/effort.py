@@ -7,7 +7,8 @@ from typing import TypeVar
 
 T = TypeVar("T")
 
-ROUNDS, QUICK_ROUNDS = 11, 3
+ROUNDS = {"kernel": 11, "sim": 5}
+QUICK_ROUNDS = 3
 
 
 @dataclass(frozen=True, slots=True)

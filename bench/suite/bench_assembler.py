@@ -60,7 +60,7 @@ STEPS: dict[str, Callable[[list[Insn]], Work]] = {
 
 
 @pytest.mark.ways(*STEPS, "struct")
-@pytest.mark.axis("instructions", kernel=[1_000, 10_000, 100_000], sim=[100, 1_000, 10_000])
+@pytest.mark.axis("instructions", kernel=[1_000, 10_000, 100_000], sim=[100, 500, 2_000])
 def test_instructions(measure: Measure, instructions: int, way: str) -> None:
     insns = mixed(instructions)
     ways: dict[str, Work] = {"struct": lambda: packed(insns)}
