@@ -84,7 +84,7 @@ class Measuring:
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         """Show the reports."""
         if self._lines:
-            terminalreporter.section("coverage of BPF programs")
+            terminalreporter.write_sep("=", "coverage of BPF programs")
             for line in self._lines:
                 terminalreporter.write_line(line)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from collections import Counter
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
@@ -23,18 +24,20 @@ _STEERED: Final = "_bpflab_steered"
 class Steering:
     """Feeds hypothesis after each example of one test.
 
-    What is fed is the number of different edges that the example went. It is fed once for the whole, and once for
-    each jump that the example came to and that has only ever gone one way, so that examples that come to such a jump
-    are varied until it goes the other way.
+    What is fed is the number of different edges that the example went, and, for the rarest jump that it came to among
+    those that have only ever gone one way, how many examples came there: so the newest is always the best, and
+    hypothesis goes on varying examples that come to this jump until it goes the other way.
     """
 
     def __init__(self, coverage: Coverage) -> None:
         self._coverage = coverage
         self._seen: dict[str, Hits] = {}
+        self._visits: Counter[str] = Counter()
 
     def forget(self) -> None:
         """Forget the test: another one begins."""
         self._seen.clear()
+        self._visits.clear()
 
     def begin(self) -> None:
         """Count from nothing."""
@@ -49,11 +52,16 @@ class Steering:
         self._coverage.restart()
         try:
             target(edges, label=LABEL)
-            for label in self._open(went):
-                target(edges, label=label)
+            self._feed_rarest(list(self._open(went)))
         except InvalidArgument as error:
             pytest.fail(f"bpf_cover_target() belongs at the end of a hypothesis test, once: {error}", pytrace=False)
         return edges
+
+    def _feed_rarest(self, labels: list[str]) -> None:
+        self._visits.update(labels)
+        if labels:
+            rarest = min(reversed(labels), key=self._visits.__getitem__)
+            target(self._visits[rarest], label=rarest)
 
     def _open(self, went: dict[str, Hits]) -> Iterator[str]:
         for digest, hits in went.items():
