@@ -37,9 +37,8 @@ _REPLAY: Final[pytest.StashKey[ReplayBackend]] = pytest.StashKey()
 _FAILED: Final = pytest.StashKey[bool]()
 
 
-def pytest_addoption(parser: pytest.Parser) -> None:
+def add_options(parser: pytest.Parser, group: pytest.OptionGroup) -> None:
     """Add the options, and the ini setting."""
-    group = parser.getgroup("bpflab", "bpflab: tests of BPF programs")
     group.addoption(
         "--bpf-record",
         nargs="?",

@@ -44,7 +44,7 @@ def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
     pluginmanager.add_hookspecs(hookspecs)
     from pytest_bpflab import assertions, cassettes, packets
 
-    pluginmanager.register(cassettes, "bpflab-cassette-options")
+    pluginmanager.register(cassettes, "bpflab-recording")
     pluginmanager.register(packets, "bpflab-packets")
     pluginmanager.register(assertions, "bpflab-assertions")
 
@@ -77,6 +77,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     json_report.add_options(group)
     coverage.add_options(group)
     trace.add_options(parser, group)
+    from pytest_bpflab import cassettes
+
+    cassettes.add_options(parser, group)
     parser.addini("bpf_backend", "where BPF programs run, as --bpf", default="")
     parser.addini("bpf_strict", "as --bpf-strict", type="bool", default=False)
     parser.addini("bpf_require_kernel", "as --bpf-require-kernel", type="bool", default=False)

@@ -88,5 +88,10 @@ def test_the_marker_is_registered(pytester: pytest.Pytester) -> None:
 
 def test_the_options_have_a_group_of_their_own(pytester: pytest.Pytester) -> None:
     pytester.runpytest_inprocess("--help").stdout.fnmatch_lines(
-        ["bpflab: tests of BPF programs:", "*--bpf={auto,kernel,sim,both}*", "*--bpf-strict*", "*--bpf-require-kernel*"]
+        [
+            "bpflab: tests of BPF programs:",
+            "*--bpf={auto,kernel,sim,both,replay}*",
+            "*--bpf-strict*",
+            "*--bpf-require-kernel*",
+        ]
     )
