@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
-
     import pytest
 
+    from bpflab.abi.prog_types import ProgType
     from bpflab.lab import Lab
     from bpflab.programs.tally import Tally
 
@@ -28,16 +27,9 @@ class Sums:
     runs: int = 0
     ns: int = 0
     instructions: int = 0
-    verdicts: Counter[str] = field(default_factory=Counter)
-
-    def __str__(self) -> str:
-        verdicts = ",".join(f"{name}:{count}" for name, count in sorted(self.verdicts.items()))
-        took = f" ns={self.ns}" if self.ns else ""
-        steps = f" instructions={self.instructions}" if self.instructions else ""
-        return f"runs={self.runs}{took}{steps} verdicts={verdicts}"
 
     def add(self, text: str) -> None:
-        """Add what another one's text says."""
+        """Add what the property of a test says."""
         parts = dict(part.split("=", 1) for part in text.split(" "))
         self.runs += int(parts["runs"])
         self.ns += int(parts.get("ns", 0))
@@ -49,28 +41,31 @@ def note_runs(item: pytest.Item, lab: Lab) -> None:
     tallies = lab.take_tallies()
     if not tallies:
         return
-    release = ".".join(map(str, lab.backend.release))
-    told = dict(item.user_properties)
-    sums = {str(name): _sums(tally) for name, tally in _by_name(tallies).items()}
-    item.user_properties += [(f"{PROGRAM}{name}", str(each)) for name, each in sums.items()]
-    item.user_properties.append((RUNS, sum(each.runs for each in sums.values())))
-    if KERNEL not in told:
-        item.user_properties.append((KERNEL, release))
+    properties = item.user_properties
+    properties += [(f"{PROGRAM}{tally.name or tally.type.name.lower()}", _told(tally)) for tally in tallies]
+    properties.append((RUNS, sum(tally.runs for tally in tallies)))
+    properties.append((KERNEL, _version(lab.backend.release)))
 
 
-def _by_name(tallies: Iterable[Tally]) -> Mapping[str, Tally]:
-    return {tally.name or tally.type.name.lower(): tally for tally in tallies}
+def _told(tally: Tally) -> str:
+    """Say what `Sums.add` reads again."""
+    verdicts = sorted((_verdict(tally.type, retval), count) for retval, count in tally.retvals.items())
+    took = f" ns={tally.nanoseconds}" if tally.nanoseconds else ""
+    steps = f" instructions={tally.instructions}" if tally.instructions else ""
+    return f"runs={tally.runs}{took}{steps} verdicts={','.join(f'{name}:{count}' for name, count in verdicts)}"
 
 
-def _sums(tally: Tally) -> Sums:
-    verdicts = Counter({_verdict(tally, retval): count for retval, count in tally.retvals.items()})
-    return Sums(tally.runs, tally.nanoseconds, tally.instructions, verdicts)
-
-
-def _verdict(tally: Tally, retval: int) -> str:
+@lru_cache(maxsize=1024)
+def _verdict(kind: ProgType, retval: int) -> str:
     from bpflab.abi.verdicts import verdict_of
+    from bpflab.programs.tally import Tally
 
-    if retval == tally.OTHER:
+    if retval == Tally.OTHER:
         return "other"
-    verdict = verdict_of(tally.type, retval)
+    verdict = verdict_of(kind, retval)
     return str(retval) if verdict is None else verdict.name
+
+
+@lru_cache(maxsize=16)
+def _version(release: tuple[int, int, int]) -> str:
+    return ".".join(map(str, release))
