@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import sys
 from collections.abc import Callable
 
 import pytest
@@ -80,7 +81,7 @@ def operate(lab: Lab, operations: list[tuple[str, int, int]]) -> None:
         "add": lambda value, _: bloom.add(value),
         "probe": lambda value, _: value in bloom,
         "run": lambda size, _: counting.run(bytes(size)),
-        "mapped": lambda key, value: view.__setitem__(key * 8, value),
+        "mapped": lambda key, value: view.cast("Q").__setitem__(key, value),
         "per_cpu": lambda key, value: each.__setitem__(key, [value] * lab.backend.possible_cpus),
     }
     for name, first, second in operations:
@@ -150,14 +151,18 @@ def test_a_machine_with_other_cpus_is_refused(bpf_backend: str) -> None:
         list(play(journal, other))
 
 
+def counter(memory: Memory) -> int:
+    return int.from_bytes(memory.changes[0][1][16:24], sys.byteorder)
+
+
 def test_writes_to_mapped_memory_stand_before_the_run_that_sees_them(bpf_backend: str) -> None:
     journal = recorded(bpf_backend, [("mapped", 2, 7), ("run", 60, 0)])
     at = journal.run_at(0)
     before, after = journal.entries[at - 1], journal.entries[at + 1]
     assert isinstance(before, Memory)
     assert isinstance(after, Memory)
-    assert (before.by_kernel, before.changes[0][1][16]) == (False, 7)
-    assert (after.by_kernel, after.changes[0][1][16]) == (True, 8)
+    assert (before.by_kernel, counter(before)) == (False, 7)
+    assert (after.by_kernel, counter(after)) == (True, 8)
 
 
 def test_pins_and_ids_of_a_journal_are_found_again(bpf_backend: str) -> None:

@@ -8,6 +8,7 @@ from bpflab import Lab
 from bpflab.abi.attach_types import AttachType
 from bpflab.abi.attr import LINK_CREATE_LAYOUTS
 from bpflab.abi.commands import Command
+from bpflab.asm.insn import Insn, encode
 from bpflab.backend.attr import Attr
 from bpflab.backend.mock import MockBackend
 
@@ -32,7 +33,7 @@ def test_a_load_shows_its_instructions_and_texts(mock: MockBackend) -> None:
         lab.program("r0 = 2\nexit", name="gate", license="GPL")
     (load,) = mock.calls("PROG_LOAD")
     assert (load.prog_name, load.program, load.license, load.insn_cnt) == ("gate", "gate", "GPL", 2)
-    assert load.insns == bytes.fromhex("b7000000020000009500000000000000")
+    assert load.insns == encode([Insn(0xB7, imm=2), Insn(0x95)])
 
 
 def test_what_an_answer_wrote_stands_where_it_was_written(mock: MockBackend) -> None:
@@ -50,10 +51,11 @@ def test_a_call_is_shown_with_its_fields_its_map_and_its_answer(mock: MockBacken
         ports = lab.map("hash", key="u32", value="u32", max_entries=1, name="ports")
         ports[1] = 5
         assert ports.get(2) is None
+    one, two, five = (number.to_bytes(4, sys.byteorder) for number in (1, 2, 5))
     shown = [repr(call) for call in mock.calls("MAP_*", map_fd=1000)]
     assert shown == [
-        r"<MAP_UPDATE_ELEM(map_fd=1000, key=b'\x01\x00\x00\x00', value=b'\x05\x00\x00\x00') of map 'ports' -> 0>",
-        r"<MAP_LOOKUP_ELEM(map_fd=1000, key=b'\x02\x00\x00\x00') of map 'ports' -> -ENOENT>",
+        f"<MAP_UPDATE_ELEM(map_fd=1000, key={one!r}, value={five!r}) of map 'ports' -> 0>",
+        f"<MAP_LOOKUP_ELEM(map_fd=1000, key={two!r}) of map 'ports' -> -ENOENT>",
     ]
 
 

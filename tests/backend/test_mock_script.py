@@ -77,10 +77,10 @@ def test_the_first_script_that_matches_answers(mock: MockBackend, ports: Map[int
     "fields",
     [
         {"key": 7},
-        {"key": b"\7\0\0\0"},
-        {"key": lambda key: key[0] == 7},
+        {"key": (7).to_bytes(4, sys.byteorder)},
+        {"key": lambda key: int.from_bytes(key, sys.byteorder) == 7},
         {"map": "ports", "key": 7},
-        {"where": lambda call: call.key[0] == 7 and call.map == "ports"},
+        {"where": lambda call: int.from_bytes(call.key, sys.byteorder) == 7 and call.map == "ports"},
         {"map_fd": lambda fd: fd >= 1000, "key": 7},
     ],
     ids=["integer", "bytes", "function", "name of the map", "function of the call", "descriptor"],
@@ -162,7 +162,7 @@ def test_strict_refuses_an_unscripted_call_and_names_it_its_fields_and_the_scrip
     with pytest.raises(UnscriptedCallError) as caught:
         ports[2] = 0x01020304
     text = str(caught.value)
-    assert r"MAP_UPDATE_ELEM(map_fd=1000, key=b'\x02\x00\x00\x00', value=" in text
+    assert f"MAP_UPDATE_ELEM(map_fd=1000, key={(2).to_bytes(4, sys.byteorder)!r}, value=" in text
     assert "of map 'ports'" in text
     assert "<on MAP_UPDATE_ELEM(key=1).answers(), once>" in text
 
