@@ -32,6 +32,8 @@ ALLOWED = {
     "objects": BASE | {"backend", "obj", "maps", "programs", "snapshots"},
     "scope": set(),
     "trace": BASE | {"asm", "obj", "backend", "sim", "maps", "programs"},
+    "runner": BASE | {"obj"},
+    "bench": BASE | {"obj", "runner"},
     "lab": BASE | {"backend", "maps", "programs", "objects", "snapshots", "scope", "attach", "trace", "faults"},
 }
 """The rooms that each room may import. What is not listed stands above the Lab and may import everything."""

@@ -68,7 +68,7 @@ def run(suite: Suite, launch: Launch, options: Sequence[str], progress: Progress
 def command(suite: Suite, launch: Launch, options: Sequence[str], file: Path) -> list[str]:
     """Compose the command of a run that writes its figures to a file."""
     expression = ("-k", suite.expression) if suite.expression else ()
-    own = ("-p", "bpflab.bench.inside", "-p", "no:cacheprovider", "--benchmark-only", "-v", "-rfE")
+    own = ("-p", "bpflab.bench.inside", "-p", "no:cacheprovider", "--benchmark-only", "--no-header", "-v", "-rfE")
     output = f"--benchmark-json={file}"
     return [*launch.command, "-m", "pytest", *suite.paths, *own, *options, output, *expression]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import platform
 import shutil
 import subprocess
 import sys
@@ -86,11 +87,22 @@ def _counting(cache: Cache, plain: Launch, file: Path, progress: Progress) -> Co
         create(file)
         said = _tried(launch)
         if was_written(file):
-            return Counted(launch.with_environment(STEADY | {COUNTER: str(file)}), qemu)
+            steady = replace(launch, command=(*_fixed_addresses(), *launch.command))
+            return Counted(steady.with_environment(STEADY | {COUNTER: str(file)}), qemu)
     raise RunnerError(
         f"{plain.command[0]} takes no plugins, as static builds do not ({said or 'it said nothing'}). "
         "Install a qemu-user that does."
     )
+
+
+def _fixed_addresses() -> tuple[str, ...]:
+    """Find what starts a program at the same addresses each time, if this host has it and allows it."""
+    command = ("setarch", platform.machine(), "-R")
+    try:
+        done = subprocess.run([*command, "true"], capture_output=True, check=False)
+    except OSError:
+        return ()
+    return () if done.returncode else command
 
 
 def _tried(launch: Launch) -> str:
