@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 
 from bpflab.abi.insn import (
     CALL,
-    MAY_GOTO,
     MODE_MASK,
     SIZE_MASK,
     AtomicOp,
@@ -17,13 +16,12 @@ from bpflab.abi.insn import (
     JmpOp,
     Mode,
     Size,
-    Source,
 )
 from bpflab.asm.insn import Insn
 from bpflab.sim.engine.changes import Changes, WriteRecord
-from bpflab.sim.engine.jump import CONDITIONS
+from bpflab.sim.engine.jump import would_jump
 from bpflab.sim.engine.loop import Finished, Switched, out_of_budget
-from bpflab.sim.engine.step import HALF, WORD
+from bpflab.sim.engine.step import WORD
 from bpflab.sim.memory import OFFSET_MASK
 
 if TYPE_CHECKING:
@@ -128,7 +126,7 @@ def _advance(run: Run, sink: Sink, ahead: Ahead | None) -> bool:
             before=tuple(before),
             changed=changed,
             write=_write(insn, before, run, old),
-            taken=_taken(insn, before, loops) if is_conditional(insn) else None,
+            taken=would_jump(insn, before, loops) if is_conditional(insn) else None,
             call=CallRecord(insn.imm, tuple(before[1:6]), run.regs[0]) if helper else None,
             effects=() if changes is None or called_back else tuple(changes.found()),
         )
@@ -140,15 +138,6 @@ def is_conditional(insn: Insn) -> bool:
     """Tell whether an instruction is a jump with two ways to go on."""
     jump = insn.cls in {InsnClass.JMP, InsnClass.JMP32}
     return jump and insn.operation not in {JmpOp.JA, JmpOp.CALL, JmpOp.EXIT}
-
-
-def _taken(insn: Insn, before: list[int], loops: int) -> bool:
-    """Tell whether a jump was taken, also when it leads to the next instruction."""
-    if insn.opcode == MAY_GOTO:
-        return not loops
-    bits, mask = (64, WORD) if insn.cls is InsnClass.JMP else (32, HALF)
-    second = before[insn.src] if insn.opcode & Source.X else insn.imm
-    return CONDITIONS[bits][JmpOp(insn.operation)](before[insn.dst] & mask, second & mask)
 
 
 def _write(insn: Insn, before: list[int], run: Run, old: bytes) -> WriteRecord | None:
