@@ -97,6 +97,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
         config.pluginmanager.register(Comparison(config), "bpflab-comparison")
     coverage.configure(config)
+    slowest.slowest_wanted(config)
     json_report.configure(config)
     github.configure(config)
     trace.configure(config)

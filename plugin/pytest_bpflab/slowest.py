@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import TYPE_CHECKING, Final
 
+import pytest
+
 from pytest_bpflab.tallies import BACKEND, PROGRAM, Sums
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-
-    import pytest
 
 DEFAULT: Final = 3
 
@@ -29,10 +29,13 @@ def add_options(parser: pytest.Parser, group: pytest.OptionGroup) -> None:
 
 
 def slowest_wanted(config: pytest.Config) -> int:
-    """Return how many programs are to be named."""
+    """Return how many programs are to be named; UsageError where the ini file has no number."""
     asked = config.getoption("bpf_slowest")
-    given = config.getini("bpf_slowest")
-    return asked if asked is not None else int(given) if given else DEFAULT
+    given = config.getini("bpf_slowest") if asked is None else asked
+    try:
+        return DEFAULT if given == "" else max(int(given), 0)
+    except ValueError:
+        raise pytest.UsageError(f"bpf_slowest = {given!r} in the ini file; expected a number of programs.") from None
 
 
 def slowest_lines(reports: Iterable[pytest.TestReport], wanted: int) -> list[str]:

@@ -182,3 +182,10 @@ def test_nothing_is_told_to_github_elsewhere(suite: pytest.Pytester, monkeypatch
 def test_a_document_is_readable_by_others(suite: pytest.Pytester) -> None:
     written(suite, "--bpf=sim")
     assert Path(suite.path, "runs.json").stat().st_mode & 0o777 == 0o644
+
+
+def test_a_number_of_slowest_programs_that_is_none_is_refused_at_the_start(suite: pytest.Pytester) -> None:
+    suite.makeini("[pytest]\nbpf_slowest = many\n")
+    result = suite.runpytest_inprocess("--bpf=sim")
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines(["*bpf_slowest = 'many' in the ini file; expected a number of programs.*"])
