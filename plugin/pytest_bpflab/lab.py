@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -23,8 +23,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
     from bpflab.backend.base import Backend
+    from bpflab.maps.base import Map
     from bpflab.obj.spec import ObjectSpec
     from bpflab.objects.loaded import LoadedObject
+    from bpflab.objects.opened import OpenedObject
 
 
 class TestFileLab(Lab):
@@ -40,11 +42,16 @@ class TestFileLab(Lab):
         *,
         programs: Iterable[str] | None = None,
         rodata: Mapping[str, int | bytes] | None = None,
+        maps: Mapping[str, Map[Any, Any]] | None = None,
     ) -> LoadedObject:
         """Load as `Lab.load`; a relative path is looked for beside the test file, then in the working directory."""
         if isinstance(source, (str, Path)):
             source = self.found(source)
-        return super().load(source, programs=programs, rodata=rodata)
+        return super().load(source, programs=programs, rodata=rodata, maps=maps)
+
+    def open(self, source: str | Path | bytes | ObjectSpec) -> OpenedObject:
+        """Open as `Lab.open`; a relative path is looked for as by `load`."""
+        return super().open(self.found(source) if isinstance(source, (str, Path)) else source)
 
     def found(self, source: str | Path) -> Path:
         """Return where a file is: beside the test file, else in the working directory; the former when nowhere."""

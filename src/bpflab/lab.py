@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from bpflab.maps.handle import MapHandle
     from bpflab.obj.spec import ObjectSpec
     from bpflab.objects.loaded import LoadedObject
+    from bpflab.objects.opened import OpenedObject
     from bpflab.programs.chain import Chain
     from bpflab.programs.program import Program
     from bpflab.programs.rejection import Rejection
@@ -189,12 +190,20 @@ class Lab:
         *,
         programs: Iterable[str] | None = None,
         rodata: Mapping[str, int | bytes] | None = None,
+        maps: Mapping[str, Map[Any, Any]] | None = None,
     ) -> LoadedObject:
         """Load a C source, an object file, its bytes or a spec; see `bpflab.objects.load.load_object`."""
         from bpflab.objects.load import load_object
 
         self.check_open()
-        return load_object(self, source, programs=programs, rodata=rodata)
+        return load_object(self, source, programs=programs, rodata=rodata, maps=maps)
+
+    def open(self, source: str | Path | bytes | ObjectSpec) -> OpenedObject:
+        """Open an object to change what it says before it is loaded: sizes of maps, constants, programs left out."""
+        from bpflab.objects.opened import OpenedObject
+
+        self.check_open()
+        return OpenedObject(self, source)
 
     def rejects(
         self,

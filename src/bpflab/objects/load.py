@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from bpflab.errors import ObjectError
 from bpflab.objects.btf import load_btf
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from bpflab.lab import Lab
+    from bpflab.maps.base import Map
     from bpflab.obj.spec import ObjectSpec
 
 
@@ -27,11 +28,13 @@ def load_object(
     *,
     programs: Iterable[str] | None = None,
     rodata: Mapping[str, int | bytes] | None = None,
+    maps: Mapping[str, Map[Any, Any]] | None = None,
 ) -> LoadedObject:
     """Load an object into the Lab's kernel: its maps, then its programs.
 
     `source` is a C source (compiled and cached), an object file, its bytes or a spec. `programs` names those to
-    load (all by default); `rodata` sets read-only variables before loading. Everything belongs to the Lab.
+    load (all by default); `rodata` sets read-only variables before loading; `maps` are live maps that the object
+    uses in the place of its own of that name. Everything belongs to the Lab.
     ObjectError, CompileError, VerifierError or MapError say what could not be done.
     """
     spec = copy.deepcopy(spec_of(source, lab.backend.byteorder))
@@ -41,10 +44,10 @@ def load_object(
     _check_byteorder(lab, spec)
     spec = fitted(lab.backend, spec, wanted, keep=rodata or ())
     btf, refusal = load_btf(lab, spec)
-    maps = create_maps(lab, spec, btf)
-    live = {name: load_program_spec(lab, spec.programs[name], maps, btf) for name in wanted}
-    initialise_maps(spec, maps, live)
-    return LoadedObject(lab, spec, maps, live, refusal)
+    used = create_maps(lab, spec, btf, maps or {})
+    live = {name: load_program_spec(lab, spec.programs[name], used, btf) for name in wanted}
+    initialise_maps(spec, used, live)
+    return LoadedObject(lab, spec, used, live, refusal)
 
 
 def _check_byteorder(lab: Lab, spec: ObjectSpec) -> None:

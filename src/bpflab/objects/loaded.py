@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from bpflab.objects.names import Names
+from bpflab.objects.variables import Variables, live_variables
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -36,6 +37,26 @@ class LoadedObject:
         self.maps: Names[Map[Any, Any]] = Names(maps, "map", spec.name)
         self.programs: Names[Program] = Names(programs, "program", spec.name)
         self.btf_refusal = btf_refusal
+
+    @property
+    def rodata(self) -> Variables:
+        """The constants: they can be read; they were set before the object was loaded."""
+        return live_variables(self.spec, "rodata", self.maps)
+
+    @property
+    def data(self) -> Variables:
+        """The variables with a value to begin with, as they are now."""
+        return live_variables(self.spec, "data", self.maps)
+
+    @property
+    def bss(self) -> Variables:
+        """The variables that began with zeros, as they are now."""
+        return live_variables(self.spec, "bss", self.maps)
+
+    @property
+    def kconfig(self) -> Variables:
+        """What the programs were told of the kernel's configuration."""
+        return live_variables(self.spec, "kconfig", self.maps)
 
     def snapshot(self) -> Snapshot:
         """Keep what the object's maps hold now; `restore()` of the result brings it back. It belongs to the Lab."""

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from bpflab.abi.map_types import MapType
 from bpflab.arguments import near_names
-from bpflab.errors import NoSuchNameError
+from bpflab.errors import MapTypeError, NoSuchNameError
 from bpflab.maps.create import map_from_spec
 
 if TYPE_CHECKING:
@@ -19,15 +19,33 @@ if TYPE_CHECKING:
     from bpflab.programs.program import Program
 
 
-def create_maps(lab: Lab, spec: ObjectSpec, btf: Descriptor | None) -> dict[str, Map[Any, Any]]:
-    """Create every map of the object; data maps are filled, and frozen where they are read-only."""
+def create_maps(
+    lab: Lab, spec: ObjectSpec, btf: Descriptor | None, reused: Mapping[str, Map[Any, Any]]
+) -> dict[str, Map[Any, Any]]:
+    """Create every map of the object but those in `reused`; data maps are filled, and read-only ones frozen."""
     from bpflab.obj.btf import Btf
 
+    for name, live in reused.items():
+        _check_reused(spec, name, live)
     types = Btf(spec.btf) if spec.btf is not None else None
-    return {
+    made = {
         name: map_from_spec(lab, map_spec, types=types, btf_fd=btf.fileno() if btf else 0)
         for name, map_spec in spec.maps.items()
+        if name not in reused
     }
+    return {name: made[name] if name in made else reused[name] for name in spec.maps}
+
+
+def _check_reused(spec: ObjectSpec, name: str, live: Map[Any, Any]) -> None:
+    """Refuse a live map that the programs cannot use as theirs: of another type, or of other sizes."""
+    if name not in spec.maps:
+        raise NoSuchNameError(f"{spec.name} has no map {name!r}{near_names(name, spec.maps)}")
+    wanted, shape = spec.maps[name], live.shape
+    asked = {"type": wanted.type.name, "key_size": wanted.key_size, "value_size": wanted.value_size}
+    given = {"type": shape.type.name, "key_size": shape.key_size, "value_size": shape.value_size}
+    wrong = [f"{what} {given[what]} in the place of {asked[what]}" for what in asked if asked[what] != given[what]]
+    if wrong:
+        raise MapTypeError(f"Map {name!r} of {spec.name} cannot be {live!r}: it has {', '.join(wrong)}.")
 
 
 def initialise_maps(spec: ObjectSpec, maps: Mapping[str, Map[Any, Any]], programs: Mapping[str, Program]) -> None:
