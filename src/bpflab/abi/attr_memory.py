@@ -55,12 +55,17 @@ class ObjectKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Pointer:
-    """A pointer field, which way its bytes go, what they are, and the factors of their number (see `attr_pointers`)."""
+    """A pointer field, which way its bytes go, what they are, and the factors of their number (see `attr_pointers`).
+
+    `reads` and `writes` say of `way` what the kernel does.
+    """
 
     name: str
     way: Way
     form: Form
     factors: tuple[str, ...]
+    reads: bool = True
+    writes: bool = False
 
 
 LARGEST_TEXT: Final = 4096
@@ -184,4 +189,7 @@ def _buffer(word: str) -> Buffer:
 def _pointer(buffer: Buffer) -> Pointer:
     way = Way.BOTH if buffer.name in BOTH_WAYS else Way.WRITTEN if buffer.written else Way.READ
     text = buffer.size == ("text",)
-    return Pointer(buffer.name, way, FORMS.get(buffer.name, Form.BYTES), (str(LARGEST_TEXT),) if text else buffer.size)
+    size = (str(LARGEST_TEXT),) if text else buffer.size
+    return Pointer(
+        buffer.name, way, FORMS.get(buffer.name, Form.BYTES), size, reads=Way.READ in way, writes=Way.WRITTEN in way
+    )

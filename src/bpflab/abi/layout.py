@@ -66,6 +66,15 @@ class Layout:
         last = self.fields[-1]
         return last.offset + last.size
 
+    @cached_property
+    def _whole(self) -> tuple[tuple[str, ...], struct.Struct]:
+        """The first names of all fields, and what unpacks them in one call."""
+        text, end = self.prefix, 0
+        for field in self.fields:
+            text += f"{field.offset - end}x{field.format}"
+            end = field.offset + field.size
+        return tuple(field.name for field in self.fields), struct.Struct(text)
+
     def field(self, name: str) -> Field:
         """Return the field of that name; ArgumentError with the known names when there is none."""
         try:
@@ -99,6 +108,9 @@ class Layout:
 
     def unpack(self, data: bytes | bytearray | memoryview) -> dict[str, Value]:
         """Return every field that lies wholly inside `data`, under the first of its names."""
+        if len(data) >= self.size:
+            names, whole = self._whole
+            return dict(zip(names, whole.unpack_from(data), strict=True))
         return {
             field.name: struct.unpack_from(self.prefix + field.format, data, field.offset)[0]
             for field in self.fields

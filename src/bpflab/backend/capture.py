@@ -101,7 +101,7 @@ class Capturer:
         plain = dict(_plain(known, frame, fields))
         self._look_inside(asked, known, fields)
         inputs = {place.name: place.before for place in asked.places if _is_read(place) and place.before is not None}
-        rooms = {place.name: place.room for place in asked.places if Way.WRITTEN in place.buffer.way}
+        rooms = {place.name: place.room for place in asked.places if place.buffer.writes}
         asked.ask = Ask(command, size, plain, inputs, rooms, asked.ask.rest)
         return asked
 
@@ -117,8 +117,9 @@ class Capturer:
         }
         outputs = {}
         for place in asked.places:
-            if Way.WRITTEN in place.buffer.way:
-                data = self._written(asked, place, succeeded=result >= 0)
+            if place.buffer.writes:
+                fields = after if place.frame is asked.frame else place.frame.fields()
+                data = self._written(asked, place, fields, succeeded=result >= 0)
                 if data is not None:
                     outputs[place.name] = data
         return Reply(result, errno, changed, outputs)
@@ -173,8 +174,9 @@ class Capturer:
             return max(TOKEN_SIZE, target.key_size)
         return value_stride(target, self.cpus, _number(fields, "flags") | _number(fields, "elem_flags"))
 
-    def _written(self, asked: Asked, place: Place, *, succeeded: bool) -> bytes | None:
-        fields = place.frame.fields()
+    def _written(
+        self, asked: Asked, place: Place, fields: Mapping[str, FieldValue], *, succeeded: bool
+    ) -> bytes | None:
         room = min(place.room, self._size(place.buffer, fields))
         if place.name == "info" and asked.nested:
             data: bytes | None = asked.nested.masked()[:room]
@@ -212,9 +214,10 @@ def _plain(command: Command, frame: Frame, fields: Mapping[str, FieldValue]) -> 
     answered = ANSWERED.get(command, NO_FIELDS)
     pointers = {buffer.name for buffer in frame.buffers}
     for name, value in fields.items():
-        is_pointer = name in pointers and process_memory.is_address(_number(fields, name))
+        if not value or name in answered:
+            continue
         given = value.rstrip(b"\0") if isinstance(value, bytes) else value
-        if given and not is_pointer and name not in answered:
+        if given and not (name in pointers and process_memory.is_address(_number(fields, name))):
             yield name, given
 
 
@@ -233,7 +236,7 @@ def _texts(address: int, room: int) -> bytes | None:
 
 
 def _is_read(place: Place) -> bool:
-    return Way.READ in place.buffer.way
+    return place.buffer.reads
 
 
 def _attach_type(fields: Mapping[str, FieldValue]) -> AttachType:
