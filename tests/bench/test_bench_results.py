@@ -46,18 +46,14 @@ def written(**stats: float) -> dict[str, Any]:
 
 def test_seconds_become_instructions_and_the_spread_is_a_share_of_the_median() -> None:
     (found,) = merge.measurements("s390x", written())
-    assert found == Measurement(
+    assert (found.value, found.spread) == (pytest.approx(2000), pytest.approx(1.0))
+    assert (found.test, found.target, found.unit, found.deterministic) == (
         "b.py::test[1]",
         "s390x",
-        pytest.approx(2000),
-        pytest.approx(1.0),
         "instructions",
-        deterministic=True,
-        params={"n": 1},
-        rounds=5,
-        iterations=7,
-        extra={"size": 3},
+        True,
     )
+    assert (found.params, found.rounds, found.iterations, found.extra) == ({"n": 1}, 5, 7, {"size": 3})
 
 
 def test_several_runs_become_one_with_the_spread_of_their_values() -> None:
