@@ -97,7 +97,13 @@ def recorded(backend: str, operations: list[tuple[str, int, int]]) -> Journal:
 
 
 def simulated_twin(journal: Journal) -> SimBackend:
-    return SimBackend(Machine(possible_cpus=journal.machine.possible_cpus))
+    """A simulator whose descriptors and numbers of objects are others than the recorded ones."""
+    twin = SimBackend(Machine(possible_cpus=journal.machine.possible_cpus))
+    with Lab(twin) as lab:
+        for _ in range(3):
+            lab.map("array", key="u32", value="u32", max_entries=1)
+            lab.program("r0 = 2\nexit")
+    return twin
 
 
 def differing(played: list[Played]) -> list[tuple[str, list[str]]]:

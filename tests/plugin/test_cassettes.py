@@ -166,7 +166,7 @@ def test_a_cassette_that_cannot_be_read_is_a_sentence(recorded: pytest.Pytester,
 
 def test_a_failing_test_leaves_the_cassette_as_it_was(recorded: pytest.Pytester) -> None:
     before = cassette(recorded).read_text()
-    recorded.makepyfile(test_it=TESTS.replace("VALUE", "5").replace("is XDP.PASS", "is XDP.DROP"))
+    recorded.makepyfile(test_it=TESTS.replace("VALUE", "6").replace("is XDP.PASS", "is XDP.DROP"))
     recorded.runpytest_inprocess("--bpf=sim", "--bpf-record", "-k", "maps_and_runs and 1").assert_outcomes(
         failed=1, deselected=4
     )
