@@ -24,6 +24,7 @@ COMMANDS: Final[Mapping[str, str]] = MappingProxyType(
         "demo": "Test the bundled firewall example, and tell what happens to each packet.",
         "disasm": "Show the instructions of an object's programs.",
         "doctor": "Say what works on this machine.",
+        "inspect": "Show what is in an object, and which kernel it needs.",
         "python": "Run Python on another architecture.",
         "replay": "Run a capture through a program, and count the verdicts.",
         "run": "Run a program of an object on packets.",
