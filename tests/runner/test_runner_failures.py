@@ -25,7 +25,7 @@ update) echo "Err:1 http://mirror.example stable InRelease"; echo "W: Failed to 
 *) echo "E: Unable to locate package python3"; exit 100 ;;
 esac
 """
-FULL = 'echo "dpkg-deb: error: failed to write: No space left on device"; exit 2'
+FULL = 'echo "tar: ./file: Cannot write: No space left on device"; echo "dpkg-deb: error: tar failed"; exit 2'
 
 
 def launch() -> Launch:
@@ -74,6 +74,7 @@ def test_a_full_disk_while_unpacking_is_told(tool: Tool) -> None:
     told = refusal()
     assert "could not be unpacked" in told
     assert "No space left on device" in told
+    assert "Free some space, or set $BPFLAB_CACHE_DIR to another directory" in told
 
 
 def test_wheels_that_cannot_be_had_are_told(tool: Tool) -> None:

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Final, Self
 from bpflab.errors import RunnerError
 from bpflab.obj.compile_cache import VARIABLE, default_directory, fingerprint
 from bpflab.runner.manifest import Manifest
+from bpflab.runner.process import FULL
 from bpflab.runner.progress import silent
 
 if TYPE_CHECKING:
@@ -187,6 +188,13 @@ class Cache:
             raise RunnerError(
                 f"The cache {self.directory} cannot be written: {problem.strerror or problem}. "
                 f"{remedy}, or set ${VARIABLE} to another directory; `bpflab cache clear` empties it."
+            ) from problem
+        except RunnerError as problem:
+            if FULL not in str(problem):
+                raise
+            raise RunnerError(
+                f"The disk of the cache {self.directory} is full. Free some space, or set ${VARIABLE} to another "
+                f"directory; `bpflab cache clear` empties it. {problem}"
             ) from problem
 
 

@@ -12,6 +12,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
+FULL: Final = "No space left on device"
+"""What commands say of a full disk, in the language that they are asked for."""
+_MARKS: Final = ("e:", "w:", "err:", "error", "dpkg-deb: error")
 _LINES_SHOWN: Final = 8
 
 
@@ -63,5 +66,5 @@ def _read(process: subprocess.Popen[str], on_line: Callable[[str], None] | None)
 
 def telling(lines: Sequence[str]) -> str:
     """Pick the lines that say what is wrong: those of errors and warnings if there are any, else the last."""
-    marked = [line for line in lines if line.lower().startswith(("e:", "w:", "err:", "error", "dpkg-deb: error"))]
+    marked = [line for line in lines if line.lower().startswith(_MARKS) or FULL in line]
     return "\n".join(f"  {line.strip()}" for line in (marked or list(lines))[-_LINES_SHOWN:])
