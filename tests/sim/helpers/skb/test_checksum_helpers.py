@@ -135,7 +135,7 @@ def test_a_datagram_without_checksum_keeps_none_unless_enforced(calls: Calls, fl
 def test_a_checksum_that_becomes_zero_is_written_mangled(calls: Calls) -> None:
     packet = udp()[:UDP_CHECK] + b"\x05\x00" + udp()[UDP_CHECK + 2 :]
     for flags, written in ((0, b"\0\0"), (Flag.MARK_MANGLED_0, b"\xff\xff")):
-        outcome = calls(("l4_csum_replace", UDP_CHECK, 0, 5, 2 | flags), packet=packet)
+        outcome = calls(("l4_csum_replace", UDP_CHECK, 0, native(b"\x05\x00"), 2 | flags), packet=packet)
         assert outcome.data[UDP_CHECK : UDP_CHECK + 2] == written
 
 
