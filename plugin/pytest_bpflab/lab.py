@@ -18,6 +18,7 @@ from pytest_bpflab.options import REPLAY, SETTINGS
 from pytest_bpflab.runs import watched
 from pytest_bpflab.tallies import note_runs
 from pytest_bpflab.trace import logged
+from pytest_bpflab.verifier_report import verified
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -62,7 +63,7 @@ class TestFileLab(Lab):
 
 def open_for(config: pytest.Config, name: str) -> Backend:
     """Open a backend for a test; its programs are measured if coverage was asked for, its calls logged."""
-    return logged(config, covered(config, _opened(config, name)))
+    return logged(config, covered(config, verified(config, _opened(config, name))))
 
 
 def _opened(config: pytest.Config, name: str) -> Backend:

@@ -8,7 +8,7 @@ from typing import Final
 
 import pytest
 
-from pytest_bpflab import coverage, github, json_report, report_dir, slowest, trace
+from pytest_bpflab import coverage, github, json_report, report_dir, slowest, trace, verifier_report
 
 REPLAY: Final = "replay"
 MODES: Final = ("auto", "kernel", "sim", "both", REPLAY)
@@ -76,6 +76,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     slowest.add_options(parser, group)
     json_report.add_options(group)
     coverage.add_options(group)
+    verifier_report.add_options(group)
     trace.add_options(parser, group)
     from pytest_bpflab import cassettes
 
@@ -97,6 +98,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
         config.pluginmanager.register(Comparison(config), "bpflab-comparison")
     coverage.configure(config)
+    verifier_report.configure(config)
     slowest.slowest_wanted(config)
     json_report.configure(config)
     github.configure(config)

@@ -113,7 +113,9 @@ def _functions_known(lab: Lab, code: Code) -> Iterator[dict[str, AttrValue]]:
 def adopt(lab: Lab, request: LoadRequest, fd: int) -> Program:
     """Make the live object of a program that was loaded, owned by the Lab."""
     descriptor = Descriptor(lab.backend, fd, f"Program {request.name or 'without a name'!r}")
-    return lab.own(Program(lab, descriptor, type=request.type, name=request.name, insns=request.insns))
+    program = Program(lab, descriptor, type=request.type, name=request.name, insns=request.insns)
+    program.loaded_by = request
+    return lab.own(program)
 
 
 def send(call: Caller, request: LoadRequest) -> int:

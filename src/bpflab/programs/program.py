@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from bpflab.abi.commands import Command
 from bpflab.arguments import check_iterable
 from bpflab.contexts import Arguments
+from bpflab.errors import ProgramError
 from bpflab.handles.presence import Presence
 from bpflab.programs.info import ProgramInfo, program_info
 from bpflab.programs.links import all_links
@@ -22,7 +23,9 @@ if TYPE_CHECKING:
     from bpflab.lab import Lab
     from bpflab.obj.spec import ProgramSpec
     from bpflab.programs.columns import RunColumns
+    from bpflab.programs.load import LoadRequest
     from bpflab.programs.result import RunResult
+    from bpflab.programs.verifier import VerifierStats
 
 
 class Program(Presence):
@@ -50,6 +53,7 @@ class Program(Presence):
         self.spec = spec
         self.byteorder = lab.backend.byteorder
         self._runner: Runner | None = None
+        self.loaded_by: LoadRequest | None = None
 
     def run(
         self,
@@ -115,6 +119,23 @@ class Program(Presence):
     def info(self) -> ProgramInfo:
         """What the kernel says of the program."""
         return program_info(self.lab.call, self.fileno())
+
+    @property
+    def verifier_stats(self) -> VerifierStats:
+        """What the verifier did: instructions processed, states, stack, time; the program is loaded again for it.
+
+        ProgramError where nothing is told: the program was opened, not loaded here, or the kernel has no statistics.
+        """
+        from bpflab.programs.load import verifier_stats
+
+        request = None if self.closed else self.loaded_by
+        found = None if request is None else verifier_stats(self.lab.call, request)
+        if found is None:
+            raise ProgramError(
+                f"What the verifier did with {self.name!r} is not known: the program was not loaded by this Lab, what "
+                "it needs is closed, or the kernel tells no statistics."
+            )
+        return found
 
     def close(self) -> None:
         """Close this descriptor of it. The program itself lives while a link, a pin or a descriptor holds it."""

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
 SHOWN_LINES = 14
 _STATISTICS = re.compile(
-    r"processed (?P<insns>\d+) insns \(limit \d+\) max_states_per_insn (?P<states_per_insn>\d+) "
-    r"total_states (?P<total_states>\d+) peak_states (?P<peak_states>\d+) mark_read (?P<mark_read>\d+)"
+    r"processed (?P<insns>\d+) insns \(limit \d+\)(?: max_states_per_insn (?P<states_per_insn>\d+) "
+    r"total_states (?P<total_states>\d+) peak_states (?P<peak_states>\d+) mark_read (?P<mark_read>\d+))?"
 )
 _STACK_DEPTH = re.compile(r"stack depth (?P<depth>[\d+]+)")
 _TIME = re.compile(r"verification time (?P<usec>\d+) usec")
@@ -56,8 +56,8 @@ class VerifierError(ProgramError):
 class VerifierStats:
     """What the verifier did: instructions processed, states kept, stack used, time taken.
 
-    `stack_depth` is bytes per function of the deepest call chain, in the verifier's order; `microseconds` is
-    0 where the kernel does not say.
+    `stack_depth` is bytes per function of the deepest call chain, in the verifier's order. What the kernel does not say
+    is 0: the simulated one tells the instructions alone.
     """
 
     insns: int
@@ -82,9 +82,9 @@ def parse_stats(log: str) -> VerifierStats | None:
     depth, time = _STACK_DEPTH.search(log), _TIME.search(log)
     return VerifierStats(
         insns=int(found["insns"]),
-        max_states_per_insn=int(found["states_per_insn"]),
-        total_states=int(found["total_states"]),
-        peak_states=int(found["peak_states"]),
+        max_states_per_insn=int(found["states_per_insn"] or 0),
+        total_states=int(found["total_states"] or 0),
+        peak_states=int(found["peak_states"] or 0),
         stack_depth=tuple(map(int, depth["depth"].split("+"))) if depth else (),
         microseconds=int(time["usec"]) if time else 0,
     )
