@@ -10,6 +10,7 @@ from pytest_bpflab.coverage import bpf_cover_target, pytest_collection_modifyite
 from pytest_bpflab.fixtures import bpf, bpf_backend, bpf_module, bpf_session, pytest_generate_tests
 from pytest_bpflab.gateways import pytest_configure_node
 from pytest_bpflab.mock import bpf_mock
+from pytest_bpflab.objects import pytest_collect_file
 from pytest_bpflab.options import pytest_addhooks, pytest_addoption, pytest_configure
 from pytest_bpflab.report import (
     pytest_report_collectionfinish,
@@ -31,6 +32,7 @@ __all__ = [
     "bpf_session",
     "pytest_addhooks",
     "pytest_addoption",
+    "pytest_collect_file",
     "pytest_collection_modifyitems",
     "pytest_configure",
     "pytest_configure_node",

@@ -8,7 +8,7 @@ from typing import Final
 
 import pytest
 
-from pytest_bpflab import coverage, github, json_report, report_dir, slowest, trace, verifier_report
+from pytest_bpflab import coverage, github, json_report, objects, report_dir, slowest, trace, verifier_report
 
 REPLAY: Final = "replay"
 MODES: Final = ("auto", "kernel", "sim", "both", REPLAY)
@@ -77,6 +77,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     json_report.add_options(group)
     coverage.add_options(group)
     verifier_report.add_options(group)
+    objects.add_options(parser)
     trace.add_options(parser, group)
     from pytest_bpflab import cassettes
 

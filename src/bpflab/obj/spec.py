@@ -143,7 +143,8 @@ class ProgramSpec:
     `insns` is in the object's byte order. `type` is UNSPEC if libbpf's section names do not cover
     `section` (`bpflab.abi.sections` explains why, in words). `core_relocations` are to be answered before the
     program is loaded, `poisoned` names those for which there was no answer. `attach_to` is what follows the slash of
-    the section: a kernel function, tracepoint, LSM hook or `binary:symbol`. `func_info` and
+    the section: a kernel function, tracepoint, LSM hook or `binary:symbol`. `prog_flags` are further flags of
+    PROG_LOAD (`ProgFlag`). `func_info` and
     `line_info` are records for PROG_LOAD, of the given sizes, with offsets into this program.
     """
 
@@ -159,6 +160,7 @@ class ProgramSpec:
     poisoned: tuple[Poisoned, ...] = ()
     sleepable: bool = False
     xdp_frags: bool = False
+    prog_flags: int = 0
     autoload: bool = True
     func_info: bytes = b""
     func_info_rec_size: int = 8

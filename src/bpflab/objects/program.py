@@ -52,7 +52,7 @@ def _sent(lab: Lab, request: LoadRequest, spec: ProgramSpec) -> int:
 def load_options(lab: Lab, spec: ProgramSpec, btf: Descriptor | None) -> dict[str, AttrValue]:
     """Return the attr fields that a spec asks for beside type, code, name and licence."""
     flags = (ProgFlag.SLEEPABLE if spec.sleepable else 0) | (ProgFlag.XDP_HAS_FRAGS if spec.xdp_frags else 0)
-    options: dict[str, AttrValue] = {"prog_flags": int(flags), **attach_target(lab.backend, spec)}
+    options: dict[str, AttrValue] = {"prog_flags": int(flags) | spec.prog_flags, **attach_target(lab.backend, spec)}
     if spec.attach_type is not None:
         options["expected_attach_type"] = int(spec.attach_type)
     return options if btf is None else options | _source_lines(spec, btf)
