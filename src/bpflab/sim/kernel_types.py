@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from bpflab.abi.layout import ByteOrder
+    from bpflab.abi.prog_types import ProgType
 
 RUNNING: Final = "running"
 """The types of the kernel that this process runs on."""
@@ -62,6 +63,10 @@ class KernelTypes:
     def flags_of(self, name: str) -> KfuncFlag:
         """Return the flags of a kernel function: those it was declared with, or those of Linux."""
         return self._flags.get(name, kfunc(name).flags)
+
+    def may_call(self, name: str, prog_type: ProgType) -> bool:
+        """Whether programs of a type may call a function of Linux; all may call one that was declared."""
+        return name in self._flags or kfunc(name).allows(prog_type)
 
     def declare(self, prototype: str, flags: KfuncFlag) -> str:
         """Add a function that the kernel does not have, by its prototype in C, and return its name."""

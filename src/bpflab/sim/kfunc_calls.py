@@ -14,7 +14,7 @@ from bpflab.sim.kfuncs import find_kfunc
 from bpflab.sim.refusal import Refusal
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
 
     from bpflab.asm.insn import Insn
     from bpflab.obj.btf import Btf
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from bpflab.sim.engine import HelperFunction, Run
     from bpflab.sim.kernel import SimKernel
     from bpflab.sim.log import Log
+    from bpflab.sim.programs import ProgSpec
 
 WORD = (1 << 64) - 1
 
@@ -34,12 +35,14 @@ class KfuncCalls:
     functions: dict[int, HelperFunction] = field(default_factory=dict)
 
 
-def kfunc_calls(kernel: SimKernel, insns: Sequence[Insn], log: Log) -> KfuncCalls:
-    """Find the kernel functions that a program calls; EINVAL, with the reason in the log, for what is not there."""
+def kfunc_calls(kernel: SimKernel, spec: ProgSpec, log: Log) -> KfuncCalls:
+    """Find the kernel functions that a program calls; refused, with the reason in the log, for what it cannot call."""
     found = KfuncCalls()
-    for slot, insn in enumerate(insns):
+    for slot, insn in enumerate(spec.insns):
         if insn.opcode == CALL and insn.src == CallSource.KFUNC:
             found.facts[slot] = facts = _facts(kernel, insn, log)
+            if not kernel.types.may_call(facts.name, spec.type):
+                _refuse(log, f"calling kernel function {facts.name} is not allowed", Errno.EACCES)
             found.functions[insn.imm] = _bound(kernel, facts, log)
     return found
 

@@ -42,7 +42,7 @@ def load(kernel: SimKernel, spec: ProgSpec, request: Request, btf: SimBtf | None
     """Make a program ready and give it an id; refuses what the kernel would, and says why in the log."""
     resolver = Resolver(kernel, spec.insns, request["fd_array"], log)
     addresses = resolver.resolve()
-    calls = kfunc_calls(kernel, spec.insns, log)
+    calls = kfunc_calls(kernel, spec, log)
     checked = _check(kernel, spec, _subject(kernel, spec, btf, addresses, calls), log)
     engine = prepare(
         rewrite(spec.insns, checked.context),
@@ -134,6 +134,7 @@ def facts(target: SimMap) -> MapFacts:
         flags=MapFlag(target.flags),
         name=target.name,
         frozen=target.sys_lookup(bytes(4), 0) if constant and small else b"",
+        value_type=target.spec.btf_value_type_id if target.btf is not None else 0,
         inner=inner_facts(inner) if inner else None,
     )
 

@@ -9,6 +9,7 @@ from bpflab.abi.errno import Errno
 from bpflab.abi.flags import MapFlag
 from bpflab.abi.map_types import MapType
 from bpflab.sim.check.extent import check_packet, check_region, check_unmoved
+from bpflab.sim.check.sockets import access_socket
 from bpflab.sim.check.stack import access_stack
 from bpflab.sim.check.typed import access_typed
 from bpflab.sim.check.types import SOCKETS, Kind
@@ -99,6 +100,12 @@ def _memory(checker: Checker, _state: State, pointer: Value, wanted: Access) -> 
     return of_width(wanted.size)
 
 
+def _constant_memory(checker: Checker, state: State, pointer: Value, wanted: Access) -> Value:
+    if wanted.write:
+        checker.refuse(f"R{wanted.reg} cannot write into {pointer.type_name}")
+    return _memory(checker, state, pointer, wanted)
+
+
 def _packet(checker: Checker, _state: State, pointer: Value, wanted: Access) -> Value:
     if wanted.write and not checker.subject.packet_writable:
         checker.refuse("cannot write into packet")
@@ -111,12 +118,6 @@ def _flow_keys(checker: Checker, _state: State, pointer: Value, wanted: Access) 
     if not pointer.varies and not 0 <= off <= FLOW_KEYS_SIZE - size:
         checker.refuse(f"invalid access to flow keys off={off} size={size}")
     return of_width(size)
-
-
-def _socket(checker: Checker, _state: State, pointer: Value, wanted: Access) -> Value:
-    if wanted.write:
-        checker.refuse(f"R{wanted.reg} cannot write into {pointer.type_name}")
-    return of_width(wanted.size)
 
 
 def _map_object(checker: Checker, _state: State, _pointer: Value, wanted: Access) -> Value:
@@ -133,6 +134,7 @@ _BY_KIND: Final[dict[Kind, Callable[[Checker, State, Value, Access], Value]]] = 
     Kind.MAP_KEY: _map_key,
     Kind.MAP_PTR: _map_object,
     Kind.MEM: _memory,
+    Kind.RDONLY_MEM: _constant_memory,
     Kind.RINGBUF_MEM: _memory,
     Kind.PACKET: _packet,
     Kind.PACKET_META: _packet,
@@ -140,5 +142,5 @@ _BY_KIND: Final[dict[Kind, Callable[[Checker, State, Value, Access], Value]]] = 
     Kind.BTF: access_typed,
     Kind.TRUSTED_BTF: access_typed,
     Kind.FLOW_KEYS: _flow_keys,
-    **dict.fromkeys(SOCKETS, _socket),
+    **dict.fromkeys(SOCKETS, access_socket),
 }

@@ -12,9 +12,10 @@ from bpflab.abi.errno import Errno
 from bpflab.abi.flags import MapFlag
 from bpflab.abi.helpers import ArgumentKind
 from bpflab.sim.check import extent, stack
-from bpflab.sim.check.extent import Access
+from bpflab.sim.check.memory import check_memory
+from bpflab.sim.check.on_stack import check_dynptr, make_dynptr
 from bpflab.sim.check.types import PACKETS, Kind
-from bpflab.sim.check.value import SCALAR, Value, signed_bounds
+from bpflab.sim.check.value import Value, signed_bounds
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -62,6 +63,9 @@ EXPECTED: Final[dict[ArgumentKind, tuple[Kind, ...]]] = {
 }
 """The types that an argument takes, in the kernel's order. A kind that is not here takes any."""
 
+SOCKET_ARGUMENTS: Final = frozenset(
+    {ArgumentKind.SOCK_COMMON, ArgumentKind.SOCKET, ArgumentKind.BTF_SOCK_COMMON}
+)
 _WRITTEN: Final = frozenset({ArgumentKind.MEM_WRITE, ArgumentKind.MEM_UNINIT, ArgumentKind.MAP_VALUE_UNINIT})
 _SIZED_BY_MAP: Final = frozenset({ArgumentKind.MAP_KEY, ArgumentKind.MAP_VALUE, ArgumentKind.MAP_VALUE_UNINIT})
 _SIZES: Final = frozenset({ArgumentKind.SIZE, ArgumentKind.SIZE_OR_ZERO})
@@ -79,6 +83,7 @@ class Call:
     function: int | None = None
     key: int | None = None
     text: bytes | None = None
+    held: int = 0
     memory: dict[str, tuple[int, Value, bool]] = field(default_factory=dict)
 
 
@@ -93,11 +98,13 @@ def _check(checker: Checker, state: State, call: Call, reg: int, argument: Argum
     value = checker.read(state, reg)
     if value.kind in PACKETS and argument.kind is not ArgumentKind.SCALAR and not call.helper.packet_memory:
         checker.refuse("helper access to the packet is not allowed")
+    if argument.kind in SOCKET_ARGUMENTS and value.reference:
+        call.held = value.reference
     absent = argument.or_null and value.constant == 0
     if not absent:
         _check_type(checker, reg, argument, value)
     if argument.release:
-        _check_release(checker, call, reg, value)
+        _check_release(checker, call, reg, argument, value)
     if argument.kind in _FORMERLY_CONTEXT and value.kind is Kind.CTX:
         extent.check_unmoved(checker, value, reg)
     if argument.kind in _SIZED_BY_MAP:
@@ -110,12 +117,14 @@ def _check_type(checker: Checker, reg: int, argument: Argument, value: Value) ->
     expected = EXPECTED.get(argument.kind)
     if expected is None or value.kind is Kind.ANY:
         return
-    if value.kind not in expected or (value.nullable and not argument.or_null):
+    kind = Kind.MEM if value.kind is Kind.RDONLY_MEM else value.kind
+    if kind not in expected or (value.nullable and not argument.or_null):
         checker.refuse(f"R{reg} type={value.type_name} expected={', '.join(expected)}")
 
 
-def _check_release(checker: Checker, call: Call, reg: int, value: Value) -> None:
-    if value.kind in {Kind.ANY, Kind.STACK, Kind.DYNPTR, Kind.BTF, Kind.TRUSTED_BTF}:
+def _check_release(checker: Checker, call: Call, reg: int, argument: Argument, value: Value) -> None:
+    unknown = {Kind.ANY, Kind.STACK, Kind.DYNPTR}
+    if value.kind in unknown or (value.kind in _BTF and argument.kind is not ArgumentKind.BTF_SOCK_COMMON):
         return
     if not value.reference and value.constant != 0:
         checker.refuse(f"R{reg} must be referenced when passed to release function", Errno.EINVAL)
@@ -203,6 +212,14 @@ def _constant_text(checker: Checker, state: State, call: Call, reg: int, _argume
     call.text = text if facts.frozen else None
 
 
+def _dynptr(checker: Checker, state: State, _call: Call, reg: int, _argument: Argument) -> None:
+    check_dynptr(checker, state, reg)
+
+
+def _new_dynptr(checker: Checker, state: State, _call: Call, reg: int, _argument: Argument) -> None:
+    make_dynptr(checker, state, reg)
+
+
 _CHECKS: Final[dict[ArgumentKind, Callable[[Checker, State, Call, int, Argument], None]]] = {
     ArgumentKind.MAP_PTR: _map,
     ArgumentKind.MEM_READ: _memory,
@@ -213,32 +230,6 @@ _CHECKS: Final[dict[ArgumentKind, Callable[[Checker, State, Call, int, Argument]
     ArgumentKind.ALLOC_SIZE: _alloc_size,
     ArgumentKind.CALLBACK: _callback,
     ArgumentKind.CONST_STR: _constant_text,
+    ArgumentKind.DYNPTR: _dynptr,
+    ArgumentKind.DYNPTR_UNINIT: _new_dynptr,
 }
-
-
-def check_memory(checker: Checker, state: State, reg: int, pointer: Value, size: int, *, write: bool) -> None:
-    """Check that a helper may read or write `size` bytes at a pointer."""
-    wanted = Access(reg, 0, size, SCALAR if write else None)
-    if pointer.kind in PACKETS:
-        extent.check_packet(checker, pointer, wanted)
-    elif pointer.kind is Kind.STACK:
-        _stack_memory(checker, state, pointer, wanted)
-    elif pointer.kind is Kind.MAP_VALUE and pointer.map is not None:
-        _value_memory(checker, pointer, pointer.map, wanted)
-    elif pointer.size:
-        text = f"invalid access to memory, mem_size={pointer.size}"
-        extent.check_region(checker, pointer, pointer.size, wanted, text)
-
-
-def _stack_memory(checker: Checker, state: State, pointer: Value, wanted: Access) -> None:
-    stack.check_stack(checker, state, pointer, wanted)
-    if wanted.write:
-        stack.forget_stack(state, pointer, wanted)
-
-
-def _value_memory(checker: Checker, pointer: Value, facts: MapFacts, wanted: Access) -> None:
-    if facts.flags & (MapFlag.RDONLY_PROG if wanted.write else MapFlag.WRONLY_PROG):
-        verb = "write into" if wanted.write else "read from"
-        checker.refuse(f"{verb} map forbidden, value_size={facts.value_size} off={pointer.off} size={wanted.size}")
-    text = f"invalid access to map value, value_size={facts.value_size}"
-    extent.check_region(checker, pointer, facts.value_size, wanted, text)

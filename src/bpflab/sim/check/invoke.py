@@ -7,15 +7,18 @@ from typing import TYPE_CHECKING, Final
 from bpflab.abi.errno import Errno
 from bpflab.abi.flags import MapFlag
 from bpflab.abi.helpers import ArgumentKind, ReturnKind
-from bpflab.abi.insn import MAX_CALL_FRAMES, CallSource
+from bpflab.abi.insn import CallSource
 from bpflab.abi.map_types import MapType
 from bpflab.abi.prog_types import ProgType
 from bpflab.abi.verifier_rules import ACQUIRING_HELPERS, ACQUIRING_MAPS, ALWAYS_FOUND, HELPERS_OF_MAP, MAPS_OF_HELPER
 from bpflab.sim.check.arguments import Call, check_arguments
+from bpflab.sim.check.frames import forget_arguments, open_frame, wait_for_callback
 from bpflab.sim.check.kfunc import call_kfunc
-from bpflab.sim.check.state import Frame, Reference
+from bpflab.sim.check.sections import check_helper_here, check_left, spin_lock, spin_unlock
+from bpflab.sim.check.sockets import CASTS
+from bpflab.sim.check.state import Reference
 from bpflab.sim.check.types import Kind
-from bpflab.sim.check.value import ANY, SCALAR, UNSET, Value, lower_half, signed_bounds
+from bpflab.sim.check.value import ANY, SCALAR, Value, lower_half, signed_bounds
 from bpflab.sim.printf import check_format
 from bpflab.sim.refusal import Refusal
 
@@ -23,7 +26,7 @@ if TYPE_CHECKING:
     from bpflab.abi.helpers import Helper
     from bpflab.asm.insn import Insn
     from bpflab.sim.check.checker import Checker
-    from bpflab.sim.check.state import State
+    from bpflab.sim.check.state import Frame, State
 
 RETURN_32_BITS: Final = frozenset({ProgType.LSM})
 """Types of which the kernel takes the lower half of r0, as an int (check_return_code)."""
@@ -38,6 +41,7 @@ _RESULTS: Final = {
     ReturnKind.KPTR: Kind.BTF,
     ReturnKind.MEM_OR_BTF: Kind.BTF,
 }
+_LOCKS: Final = {"spin_lock": spin_lock, "spin_unlock": spin_unlock}
 _LOOKED_UP: Final = {
     MapType.SOCKMAP: Kind.SOCKET,
     MapType.SOCKHASH: Kind.SOCKET,
@@ -57,29 +61,14 @@ def call(checker: Checker, state: State, insn: Insn) -> int | None:
     return _call_helper(checker, state, insn.imm)
 
 
-def _forget_arguments(state: State) -> None:
-    state.regs[0:6] = [UNSET] * 6
-
-
 def _call_function(checker: Checker, state: State, target: int) -> int:
     checker.calls[state.frame.start].add(target)
     if target in checker.subject.globals:
-        _forget_arguments(state)
+        forget_arguments(state)
         checker.write(state, 0, SCALAR)
         return state.pc + 1
     open_frame(checker, state, target)
     return target
-
-
-def open_frame(checker: Checker, state: State, target: int, *, callback: bool = False) -> None:
-    """Enter a function with the caller's r1 to r5, or (a callback) with arguments that may be anything."""
-    if len(state.frames) >= MAX_CALL_FRAMES:
-        checker.refuse(f"the call stack of {len(state.frames) + 1} frames is too deep", Errno.E2BIG)
-    frame = Frame(target, state.pc, callback=callback)
-    frame.regs[1:6] = [ANY] * 5 if callback else state.regs[1:6]
-    frame.regs[10] = Value(Kind.STACK, frame=len(state.frames))
-    _forget_arguments(state)
-    state.frames.append(frame)
 
 
 def leave(checker: Checker, state: State, insn: Insn) -> int | None:
@@ -101,10 +90,13 @@ def leave(checker: Checker, state: State, insn: Insn) -> int | None:
 
 
 def _end(checker: Checker, state: State) -> None:
+    if state.held.lock:
+        checker.refuse("BPF_EXIT instruction in main prog cannot be used inside bpf_spin_lock-ed region", Errno.EINVAL)
     if state.references:
         lines = [f"Unreleased reference id={each.id} alloc_insn={each.slot}" for each in state.references]
         lines.append("BPF_EXIT instruction in main prog would lead to reference leak")
         checker.refuse("\n".join(lines), Errno.EINVAL)
+    check_left(checker, state)
     result = checker.read(state, 0)
     wanted = checker.subject.return_range
     if wanted is None or result.kind is Kind.ANY or state.frame.start in checker.subject.globals:
@@ -118,12 +110,12 @@ def _end(checker: Checker, state: State) -> None:
 
 def _check_callback(checker: Checker, frame: Frame, result: Value) -> None:
     """Check what a callback returns: 0 or 1, and a timer's function always 0."""
-    subject = checker.subject
-    helper = subject.helpers.helper(subject.insns[frame.site].imm)
+    subject, insn = checker.subject, checker.subject.insns[frame.site]
+    timer = insn.src == CallSource.HELPER and subject.helpers.helper(insn.imm).name == "timer_set_callback"
     if result.kind is Kind.UNSET:
         checker.refuse("R0 !read_ok")
     if result.kind is Kind.SCALAR:
-        _check_range(checker, result, (0, int(helper.name != "timer_set_callback")), "callback return")
+        _check_range(checker, result, (0, int(not timer)), "callback return")
 
 
 def _check_range(checker: Checker, result: Value, wanted: tuple[int, int], where: str) -> None:
@@ -140,6 +132,7 @@ def _check_range(checker: Checker, result: Value, wanted: tuple[int, int], where
 
 def _call_helper(checker: Checker, state: State, number: int) -> int:
     helper = _allowed_helper(checker, number)
+    check_helper_here(checker, state, helper.name, sleeps=helper.sleeps)
     made = Call(helper)
     check_arguments(checker, state, made)
     _check_map(checker, made)
@@ -147,13 +140,15 @@ def _call_helper(checker: Checker, state: State, number: int) -> int:
         _check_format(checker, state, made)
     if helper.name == "tail_call":
         checker.tail_callers.add(state.frame.start)
+    if helper.name in _LOCKS:
+        _LOCKS[helper.name](checker, state)
     if made.function is not None:
-        _wait_for_callback(checker, state, made, made.function)
+        wait_for_callback(checker, state, made.function, (SCALAR,) if helper.name == "loop" else ())
     if made.released:
         state.release(made.released)
     if helper.changes_packet:
         state.move_packet()
-    _forget_arguments(state)
+    forget_arguments(state)
     result = _result(checker, state, made)
     if result is not None:
         checker.write(state, 0, result)
@@ -201,19 +196,6 @@ def _check_format(checker: Checker, state: State, made: Call) -> None:
         checker.refuse("Invalid format string", Errno.EINVAL)
 
 
-def _wait_for_callback(checker: Checker, state: State, made: Call, target: int) -> None:
-    """Leave the callback to be followed; what it may change on the caller's stack is not known after it."""
-    for frame in state.frames:
-        frame.spills = {off: spill for off, spill in frame.spills.items() if spill.value.is_pointer}
-    checker.calls[state.frame.start].add(target)
-    other = state.fork(target)
-    open_frame(checker, other, target, callback=True)
-    other.frame.site = state.pc
-    if made.helper.name == "loop":
-        other.regs[1] = SCALAR
-    checker.waiting.append(other)
-
-
 def _result(checker: Checker, state: State, made: Call) -> Value | None:
     """Give what r0 holds after the call; None if it is unset."""
     returns = made.helper.returns
@@ -224,6 +206,8 @@ def _result(checker: Checker, state: State, made: Call) -> Value | None:
     value = _pointer_result(made)
     if returns.or_null and not _is_there(made):
         value = value._replace(nullable=True, id=checker.new_id())
+    if made.held and made.helper.name in CASTS:
+        value = value._replace(reference=made.held)
     if _acquires(made):
         value = value._replace(reference=checker.new_id())
         state.references += (Reference(value.reference, state.pc),)

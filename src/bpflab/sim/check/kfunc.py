@@ -6,81 +6,78 @@ from typing import TYPE_CHECKING, Final
 
 from bpflab.abi.errno import Errno
 from bpflab.abi.kfuncs import KfuncFlag
-from bpflab.errors import BtfError
-from bpflab.obj.btf_layout import resolve, resolved, size_of
+from bpflab.obj.btf_layout import resolve, resolved
 from bpflab.obj.btf_types import Composite, Pointer
-from bpflab.sim.check.arguments import check_memory
+from bpflab.sim.check.frames import forget_arguments
+from bpflab.sim.check.kfunc_arguments import check_kfunc_arguments, pointed_size
+from bpflab.sim.check.kfunc_effects import EFFECTS, RESULTS
+from bpflab.sim.check.on_stack import ITERATES, follow_iterator
+from bpflab.sim.check.sections import check_kfunc_here
 from bpflab.sim.check.state import Reference
 from bpflab.sim.check.types import Kind
-from bpflab.sim.check.value import ANY, UNSET, Value, of_width
+from bpflab.sim.check.value import ANY, Value, of_width
 
 if TYPE_CHECKING:
     from bpflab.obj.btf import Btf
-    from bpflab.obj.btf_types import Parameter
     from bpflab.sim.check.checker import Checker
     from bpflab.sim.check.state import State
     from bpflab.sim.check.subject import KfuncFacts
 
-NULLABLE: Final = ("__nullable", "__opt")
-"""Endings of parameters that take a null pointer (Documentation/bpf/kfuncs.rst)."""
+
+REFCOUNT_ACQUIRE: Final = "bpf_refcount_acquire_impl"
+"""It gives null only for an object that is merely lent."""
 
 
 def call_kfunc(checker: Checker, state: State) -> int:
     """Follow the call of a kernel function."""
     facts, btf = checker.subject.kfuncs.get(state.pc), checker.subject.kernel_types
     if facts is None or btf is None:
-        state.regs[0:6] = [UNSET] * 6
+        forget_arguments(state)
         checker.write(state, 0, ANY)
         return state.pc + 1
-    if facts.flags & KfuncFlag.SLEEPABLE and not checker.subject.sleepable:
-        checker.refuse(f"program must be sleepable to call sleepable kfunc {facts.name}")
-    for reg, parameter in enumerate(facts.proto.parameters[:5], 1):
-        _check_argument(checker, state, btf, reg, parameter)
-    _release(checker, state, facts)
+    check_kfunc_here(checker, state, facts)
+    check_kfunc_arguments(checker, state, btf, facts)
+    if facts.flags & ITERATES:
+        follow_iterator(checker, state, facts, btf)
+    if facts.name in EFFECTS:
+        EFFECTS[facts.name](checker, state)
     result = _result(checker, state, facts, btf)
-    state.regs[0:6] = [UNSET] * 6
+    _release(checker, state, facts)
+    result = None if result is None else _flagged(checker, state, facts, result)
+    forget_arguments(state)
     if result is not None:
         checker.write(state, 0, result)
     return state.pc + 1
-
-
-def _check_argument(checker: Checker, state: State, btf: Btf, reg: int, parameter: Parameter) -> None:
-    value = checker.read(state, reg)
-    target = resolved(btf, parameter.type_id)
-    if not isinstance(target, Pointer):
-        return
-    if value.nullable and not parameter.name.endswith(NULLABLE):
-        checker.refuse(f"Possibly NULL pointer passed to trusted arg{reg - 1}")
-    if value.kind is Kind.STACK:
-        size = _pointed_size(btf, target)
-        if size:
-            check_memory(checker, state, reg, value, size, write=True)
-
-
-def _pointed_size(btf: Btf, pointer: Pointer) -> int:
-    try:
-        return size_of(btf, pointer.type_id)
-    except BtfError:
-        return 0
 
 
 def _release(checker: Checker, state: State, facts: KfuncFacts) -> None:
     if not facts.flags & KfuncFlag.RELEASE:
         return
     held = [state.regs[reg] for reg in range(1, 6) if state.regs[reg].reference]
-    if not held:
+    if not held and state.regs[1].kind is not Kind.ANY:
         checker.refuse(f"arg#0 of {facts.name} must be referenced", Errno.EINVAL)
-    state.release(held[0].reference)
+    if held:
+        state.release(held[0].reference)
+    else:
+        state.references = state.references[:-1]
 
 
 def _result(checker: Checker, state: State, facts: KfuncFacts, btf: Btf) -> Value | None:
+    """Give what r0 holds, before the function's flags are looked at; None if it is unset."""
+    if facts.name in RESULTS:
+        return RESULTS[facts.name](checker, state)
     if not facts.proto.return_id:
         return None
     target = resolved(btf, facts.proto.return_id)
-    if not isinstance(target, Pointer):
-        return of_width(min(size_of(btf, facts.proto.return_id), 8))
-    value = _pointer(btf, target)
-    if facts.flags & KfuncFlag.RET_NULL:
+    if isinstance(target, Pointer):
+        return _pointer(btf, target)
+    return of_width(pointed_size(btf, facts.proto.return_id))
+
+
+def _flagged(checker: Checker, state: State, facts: KfuncFacts, value: Value) -> Value:
+    """Mark a pointer that may be null, and one that must be released."""
+    surely = facts.name == REFCOUNT_ACQUIRE and not state.regs[1].lent
+    if facts.flags & KfuncFlag.RET_NULL and value.kind is not Kind.ANY and not surely:
         value = value._replace(nullable=True, id=checker.new_id())
     if facts.flags & KfuncFlag.ACQUIRE:
         value = value._replace(reference=checker.new_id())
@@ -92,4 +89,4 @@ def _pointer(btf: Btf, pointer: Pointer) -> Value:
     target = resolve(btf, pointer.type_id)
     if isinstance(btf[target], Composite):
         return Value(Kind.TRUSTED_BTF, btf=target)
-    return Value(Kind.MEM, size=_pointed_size(btf, pointer))
+    return Value(Kind.RDONLY_MEM, size=pointed_size(btf, pointer.type_id))

@@ -19,6 +19,7 @@ MARK: Final = -1
 
 Shape: TypeAlias = tuple[tuple[int, ...], ...]
 
+_KEPT_APART: Final = frozenset({Kind.CTX, Kind.ITER, Kind.DYNPTR, Kind.IRQ_FLAG})
 _SAVED: Final = 0b111_1100_0000
 """r6 to r10, which a caller still needs after a call."""
 
@@ -67,7 +68,7 @@ class Seen:
         return any(node is old.path for node in new.path)
 
     def _covers(self, old: State, new: State) -> bool:
-        if len(old.references) != len(new.references):
+        if len(old.references) != len(new.references) or old.held.shape() != new.held.shape():
             return False
         live = self.live
         for mine, theirs in zip(reversed(old.frames), reversed(new.frames), strict=True):
@@ -78,13 +79,16 @@ class Seen:
 
 
 def _shape(state: State) -> Shape:
-    """Tell where a state has contexts: by frame the registers, and the places on the stack."""
-    return tuple(
-        (
-            *(reg for reg, value in enumerate(frame.regs) if value.kind is Kind.CTX),
-            *(off for off, spill in frame.spills.items() if spill.value.kind is Kind.CTX),
-        )
-        for frame in state.frames
+    """Tell where a state has contexts and kernel objects on the stack, by frame, and what it is within."""
+    return (
+        tuple(map(int, state.held.shape())),
+        *(
+            (
+                *(reg for reg, value in enumerate(frame.regs) if value.kind is Kind.CTX),
+                *(off for off, spill in frame.spills.items() if spill.value.kind in _KEPT_APART),
+            )
+            for frame in state.frames
+        ),
     )
 
 

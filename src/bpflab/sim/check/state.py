@@ -55,6 +55,19 @@ class Reference(NamedTuple):
     slot: int
 
 
+class Held(NamedTuple):
+    """What a path is within: a spin lock, RCU and non-preemptible sections, and the states of interrupts it saved."""
+
+    lock: bool = False
+    rcu: int = 0
+    preempt: int = 0
+    irqs: tuple[int, ...] = ()
+
+    def shape(self) -> tuple[bool, int, int, int]:
+        """Give what must be the same for two states to be alike."""
+        return self.lock, self.rcu, self.preempt, len(self.irqs)
+
+
 class Path:
     """How a state was reached, newest first: a slot, and the registers that it wrote.
 
@@ -80,14 +93,15 @@ class Path:
 
 
 class State:
-    """A point of a path: the slot, the functions under way, what must be released, how it came here."""
+    """A point of a path: the slot, the functions under way, what must be released or ended, how it came here."""
 
-    __slots__ = ("frames", "path", "pc", "references")
+    __slots__ = ("frames", "held", "path", "pc", "references")
 
     def __init__(self, pc: int, frames: list[Frame]) -> None:
         self.pc = pc
         self.frames = frames
         self.references: tuple[Reference, ...] = ()
+        self.held = Held()
         self.path: Path | None = None
 
     @property
@@ -109,6 +123,7 @@ class State:
         """Make a second path that goes on at another slot."""
         other = State(pc, [frame.copy() for frame in self.frames])
         other.references = self.references
+        other.held = self.held
         other.path = self.path
         return other
 
@@ -132,6 +147,16 @@ class State:
         self.references = tuple(each for each in self.references if each.id != reference)
         self.replace(lambda value: value.reference == reference, lambda _value: SCALAR)
 
+    def lend(self, reference: int) -> None:
+        """Give something acquired to a list or tree: pointers to it stay good until the lock is given back."""
+        self.references = tuple(each for each in self.references if each.id != reference)
+        self.replace(lambda value: value.reference == reference, lambda value: value._replace(reference=0, lent=True))
+
+    def unlock(self) -> None:
+        """Give the lock back: pointers to what lists and trees own become numbers."""
+        self.held = self.held._replace(lock=False)
+        self.replace(lambda value: value.lent, lambda _value: SCALAR)
+
     def move_packet(self) -> None:
         """Make pointers into the packet numbers: a helper may have moved it."""
         self.replace(lambda value: value.kind in PACKETS, lambda _value: SCALAR)
@@ -142,7 +167,7 @@ def joined(old: Value, new: Value) -> Value:
     if old.kind is not new.kind:
         return ANY
     if covers(old, new):
-        return old
+        return old._replace(reference=new.reference) if old.reference else old
     return new if covers(new, old) else ANY
 
 
@@ -156,6 +181,8 @@ def covers(old: Value, new: Value) -> bool:
         return False
     if old.kind is Kind.SCALAR:
         return True
+    if (old.btf, old.lent) != (new.btf, new.lent):
+        return False
     same = old.map is new.map and old.size <= new.size and old.frame == new.frame
     return same and old.off == new.off and _reaches(old.range, new.range)
 

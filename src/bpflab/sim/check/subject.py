@@ -50,7 +50,8 @@ class MapFacts:
     """What the check needs to know of a map. `id` tells maps apart.
 
     `frozen` is the content of a map that neither the program nor user space can change any more
-    (.rodata); the check reads constants from it as the kernel does. Empty otherwise.
+    (.rodata); the check reads constants from it as the kernel does. Empty otherwise. `value_type` is the value's type
+    in the BTF that it was made with, which is the program's own where both are of one object.
     """
 
     id: int
@@ -61,6 +62,7 @@ class MapFacts:
     flags: MapFlag
     name: str = ""
     frozen: bytes = b""
+    value_type: int = 0
     inner: MapFacts | None = None
 
 

@@ -27,10 +27,14 @@ class Kind(StrEnum):
     BTF = "ptr_"
     TRUSTED_BTF = "trusted_ptr_"
     MEM = "mem"
+    RDONLY_MEM = "rdonly_mem"
     RINGBUF_MEM = "ringbuf_mem"
     BUFFER = "buf"
     FUNC = "func"
     DYNPTR = "dynptr_ptr"
+    ITER = "iter"
+    IRQ_FLAG = "irq_flag"
+    PERCPU = "percpu_ptr_"
     ANY = "any"
     """Different things on different paths, or something this check does not know: may do anything."""
 
@@ -40,5 +44,7 @@ PACKETS: Final = frozenset({Kind.PACKET, Kind.PACKET_META, Kind.PACKET_END})
 
 SOCKETS: Final = frozenset({Kind.SOCKET, Kind.SOCK_COMMON, Kind.TCP_SOCK, Kind.XDP_SOCK})
 
-NEVER_NULL: Final = frozenset({*SOCKETS, Kind.MAP_VALUE, Kind.MAP_KEY, Kind.MAP_PTR, Kind.MEM, Kind.RINGBUF_MEM})
+NEVER_NULL: Final = frozenset(
+    {*SOCKETS, Kind.MAP_VALUE, Kind.MAP_KEY, Kind.MAP_PTR, Kind.MEM, Kind.RDONLY_MEM, Kind.RINGBUF_MEM}
+)
 """Pointers of which the verifier knows, once they were checked, that comparing them with 0 fails."""

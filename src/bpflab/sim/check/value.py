@@ -27,7 +27,7 @@ class Value(NamedTuple):
     a packet pointer are known to be in the packet. `size` is that of memory (MEM), `frame` the
     function whose stack is pointed to, `reference` what must be released. `btf` is the type that a typed
     pointer points to: an id of the kernel's types, or one of the program's own types, negative. `vague`: the kernel may
-    know better bounds, so nothing is refused for these.
+    know better bounds, so nothing is refused for these. `lent`: an object that a list or tree under lock owns.
     """
 
     kind: Kind
@@ -43,6 +43,7 @@ class Value(NamedTuple):
     reference: int = 0
     vague: bool = False
     btf: int = 0
+    lent: bool = False
 
     @property
     def constant(self) -> int | None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from bpflab.abi.errno import Errno
-from bpflab.sim.dynptr import MAX_BYTES, Dynptr, at, clear, put
+from bpflab.sim.dynptr import MAX_BYTES, Dynptr, at, clear, load, put, store
 
 if TYPE_CHECKING:
     from bpflab.sim.bind import Buffer
@@ -29,30 +29,22 @@ def dynptr_from_mem(env: Environment, data: Buffer, size: int, flags: int, ptr: 
 def dynptr_read(env: Environment, dst: Buffer, len: int, src: int, offset: int, flags: int) -> int:
     """Copy bytes out."""
     found, offset = at(env, src), offset & LOW
-    if not found.address or flags:
+    if found.is_null or flags:
         return -Errno.EINVAL
-    if not found.holds(offset, len):
-        return -Errno.E2BIG
-    dst.write(env.run.memory.read(found.address + offset, len) if len else b"")
-    return 0
+    content, refusal = load(env, found, offset, len)
+    dst.write(content)
+    return refusal
 
 
 def dynptr_write(env: Environment, dst: int, offset: int, src: bytes, len: int, flags: int) -> int:
     """Copy bytes in."""
+    del len
     found, offset = at(env, dst), offset & LOW
-    if not found.address or not found.writable:
-        return -Errno.EINVAL
-    if not found.holds(offset, len):
-        return -Errno.E2BIG
-    if flags:
-        return -Errno.EINVAL
-    if len:
-        env.run.memory.write(found.address + offset, src)
-    return 0
+    return store(env, found, offset, src, flags)
 
 
 def dynptr_data(env: Environment, ptr: int, offset: int, len: int) -> int:
     """Give the address of bytes that are all there; 0 otherwise."""
     found, offset = at(env, ptr), offset & LOW
-    usable = found.address and found.writable and found.holds(offset, len)
-    return found.address + offset if usable else 0
+    usable = not found.is_null and found.writable and found.packet is None and found.holds(offset, len)
+    return found.place(offset) if usable else 0

@@ -45,7 +45,7 @@ def ringbuf_discard_dynptr(env: Environment, ptr: int, flags: int) -> int:
 def _finish(env: Environment, ptr: int, flags: int, *, discard: bool) -> int:
     found = at(env, ptr)
     env.run.release(ptr)
-    region = env.run.memory.find(found.address)
+    region = env.run.memory.find(found.place(0))
     record = region.owner if region is not None else None
     if isinstance(record, Record):
         record.ring.commit(record, flags, discard=discard)
