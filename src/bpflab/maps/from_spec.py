@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import mmap
 from typing import TYPE_CHECKING, Any
 
 from bpflab.abi.commands import Command
@@ -56,24 +57,33 @@ def spec_shape(lab: Lab, spec: MapSpec, types: Btf | None) -> MapShape:
     kind = map_type(spec.type)
     around, family = Surroundings.of(lab, types), class_of(kind)
     rule = RULES[kind]
-    flags = MapFlag(spec.flags) | (MapFlag.NUMA_NODE if spec.numa_node else MapFlag(0))
+    flags = MapFlag(spec.flags)
     key = family.key_codec(
         kind, family.key_hint(spec.key_size, around.typed(spec.btf_key_type_id, spec.key_size)), around
     )
     hint = family.value_hint(spec.value_size, around.typed(spec.btf_value_type_id, spec.value_size))
     value = family.value_codec(kind, hint, around, flags)
-    entries = spec.max_entries or (around.cpus if kind is MapType.PERF_EVENT_ARRAY else 0)
     return MapShape(
         type=kind,
         name=spec.kernel_name,
         key_size=spec.key_size,
         value_size=spec.value_size,
-        max_entries=entries,
+        max_entries=_entries(kind, spec.max_entries, around.cpus),
         flags=flags,
         key=key,
         value=around.per_cpu(value) if rule.per_cpu else value,
         map_extra=spec.map_extra,
     )
+
+
+def _entries(kind: MapType, given: int, cpus: int) -> int:
+    """Change a size as libbpf does: ring buffers to whole pages, a power of two of them; perf buffers to the CPUs."""
+    if kind is MapType.PERF_EVENT_ARRAY:
+        return given or cpus
+    if kind not in {MapType.RINGBUF, MapType.USER_RINGBUF} or not given:
+        return given
+    pages = -(-given // mmap.PAGESIZE)
+    return mmap.PAGESIZE << (pages - 1).bit_length()
 
 
 def _created(lab: Lab, shape: MapShape, spec: MapSpec, template: Template | None, btf_fd: int) -> Descriptor:

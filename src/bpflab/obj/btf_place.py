@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from bpflab.abi.btf import FuncLinkage
+from bpflab.abi.btf import FuncLinkage, VarLinkage
 from bpflab.errors import BtfError
 from bpflab.obj import btf_types as t
 from bpflab.obj.btf import Btf
@@ -27,7 +27,7 @@ def object_btf(elf: Elf) -> Btf | None:
     if section is None or not section.data:
         return None
     raw = Btf(_relocated(section.data, elf, elf.relocations.get(section.index, ())))
-    hidden = {symbol.name for symbol in elf.symbols if symbol.function and symbol.hidden}
+    hidden = {symbol.name for symbol in elf.symbols if symbol.hidden}
     types = (_placed(raw[type_id], elf, hidden) for type_id in raw)
     return Btf(encode(types, raw.byteorder, raw.strings()))
 
@@ -50,6 +50,8 @@ def _placed(each: t.BtfType, elf: Elf, hidden: set[str]) -> t.BtfType:
             return _placed_section(each, elf)
         case t.Func(linkage=FuncLinkage.GLOBAL) if each.name in hidden:
             return replace(each, linkage=FuncLinkage.STATIC)
+        case t.Var(linkage=VarLinkage.GLOBAL) if each.name in hidden:
+            return replace(each, linkage=VarLinkage.STATIC)
         case _:
             return each
 

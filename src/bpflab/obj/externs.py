@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
-from bpflab.abi.btf import BtfKind, FuncLinkage, VarLinkage
+from bpflab.abi.btf import BtfKind, FuncLinkage, IntEncoding, VarLinkage
 from bpflab.abi.flags import MapFlag
 from bpflab.abi.map_types import MapType
 from bpflab.errors import ObjectError
@@ -22,7 +22,7 @@ from bpflab.obj.relocations import Extern, ExternKind
 from bpflab.obj.spec import MapSpec, Variable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Collection, Mapping
 
     from bpflab.obj.elf import Elf
 
@@ -79,12 +79,13 @@ def kconfig_map(btf: Btf | None, externs: Mapping[str, Extern], object_name: str
     )
 
 
-def _layout(btf: Btf, wanted: Iterable[Extern]) -> tuple[dict[str, Variable], int]:
-    """Lay values out one behind the other, those of the largest alignment first."""
+def _layout(btf: Btf, wanted: Collection[Extern]) -> tuple[dict[str, Variable], int]:
+    """Lay values out one behind the other: those of the largest alignment first, of these the smallest."""
     variables: dict[str, Variable] = {}
     end = 0
-    for each in sorted(wanted, key=lambda each: (-align_of(btf, each.type_id), each.name)):
-        size, align = size_of(btf, each.type_id), align_of(btf, each.type_id)
+    shapes = {each.name: (align_of(btf, each.type_id), size_of(btf, each.type_id)) for each in wanted}
+    for each in sorted(wanted, key=lambda each: (-shapes[each.name][0], shapes[each.name][1], each.name)):
+        align, size = shapes[each.name]
         start = (end + align - 1) // align * align
         variables[each.name] = Variable(each.name, start, size, each.type_id)
         end = start + size
@@ -117,11 +118,11 @@ def _settle_kconfig(btf: Btf, types: list[t.BtfType], kconfig: MapSpec) -> None:
 
 def _settle_ksyms(btf: Btf, types: list[t.BtfType]) -> None:
     """Make every symbol an int: what it is stays with the Extern. One variable stands in for all functions."""
-    types.append(t.Int(name="int", size=_INT_SIZE, bits=8 * _INT_SIZE))
-    number = len(types)
-    types.append(t.Var(name=_STAND_IN, type_id=number, linkage=VarLinkage.GLOBAL))
+    number, wanted = _int(types), _variables(btf, KSYMS)
+    if any(isinstance(btf[each.type_id], t.Func) for each in wanted):
+        types.append(t.Var(name=_STAND_IN, type_id=number, linkage=VarLinkage.GLOBAL))
     stand_in, places = len(types), []
-    for index, each in enumerate(_variables(btf, KSYMS)):
+    for index, each in enumerate(wanted):
         found = btf[each.type_id]
         if isinstance(found, t.Func):
             types[each.type_id - 1] = replace(found, linkage=FuncLinkage.GLOBAL)
@@ -132,6 +133,15 @@ def _settle_ksyms(btf: Btf, types: list[t.BtfType]) -> None:
         places.append(t.SectionVariable(type_id, index * _INT_SIZE, _INT_SIZE))
     section = btf.require(KSYMS, BtfKind.DATASEC)
     types[section - 1] = t.Datasec(name=KSYMS, size=len(places) * _INT_SIZE, variables=tuple(places))
+
+
+def _int(types: list[t.BtfType]) -> int:
+    """Return the id of the first integer of 32 bits, a new one where there is none."""
+    found = (number for number, each in enumerate(types, 1) if isinstance(each, t.Int) and each.bits == 8 * _INT_SIZE)
+    number = next(found, 0)
+    if not number:
+        types.append(t.Int(name="int", size=_INT_SIZE, bits=8 * _INT_SIZE, encoding=IntEncoding.SIGNED))
+    return number or len(types)
 
 
 def _name_parameters(btf: Btf, types: list[t.BtfType], type_id: int) -> None:

@@ -1,7 +1,7 @@
 """Join a program with the functions it needs, and say which maps its instructions mean.
 
-Each function is laid behind the program once, in the order of first use; calls and loads of function
-addresses get their distance. What is left for a loader is listed as relocations.
+Each function is laid behind the program once, in the order of first use, followed by what it calls; calls and
+loads of function addresses get their distance. What is left for a loader is listed as relocations.
 """
 
 from __future__ import annotations
@@ -69,18 +69,23 @@ class Linker:
         return Linked(bytes(code.data), starts, tuple(relocations))
 
     def _starts(self, program: Function) -> dict[Function, int]:
-        """Give each function that the program needs a start, in slots."""
-        starts, queue, end = {program: 0}, [program], program.size // INSN_SIZE
-        for function in queue:
-            for target in self._references(function).values():
-                if isinstance(target, Function) and target not in starts:
-                    starts[target] = end
-                    end += target.size // INSN_SIZE
-                    queue.append(target)
+        """Give each function that the program needs a start, in slots: as libbpf, each before what it calls itself."""
+        starts, way, end = {program: 0}, [self._called(program)], program.size // INSN_SIZE
+        while way:
+            target = next((each for each in way[-1] if each not in starts), None)
+            if target is None:
+                way.pop()
+                continue
+            starts[target] = end
+            end += target.size // INSN_SIZE
+            way.append(self._called(target))
         self._linked += end * INSN_SIZE
         if self._linked > LINKED_LIMIT:
             raise ObjectError(f"the programs with all they call take more than {LINKED_LIMIT} bytes.")
         return starts
+
+    def _called(self, function: Function) -> Iterator[Function]:
+        return (each for each in self._references(function).values() if isinstance(each, Function))
 
     def _bytes(self, function: Function) -> bytes:
         return self._elf.sections[function.section].data[function.offset : function.offset + function.size]
