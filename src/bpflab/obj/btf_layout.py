@@ -67,7 +67,7 @@ def _align(btf: Btf, type_id: int, depth: int) -> int:
         raise BtfError(f"BTF: type {type_id} is nested more than {MAX_RESOLVE_DEPTH} deep.")
     match resolved(btf, type_id):
         case t.Int(size=size) | t.Float(size=size) | t.Enum(size=size):
-            return min(size, POINTER_SIZE)
+            return max(min(size, POINTER_SIZE), 1)  # a size of 0 is nonsense, and no reason to divide by it
         case t.Pointer():
             return btf.pointer_size
         case t.Array(type_id=element) | t.Var(type_id=element):

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from bpflab.abi.core import CoreKind
 from bpflab.abi.insn import INSN_SIZE
-from bpflab.errors import NotSupportedError
+from bpflab.errors import ObjectError
 from bpflab.obj.btf_ext import EMPTY, BtfExt, Record
 from bpflab.obj.relocations import CoreRelocation
 from bpflab.obj.spec import FunctionSpec, SourceLine
@@ -68,7 +68,7 @@ class InfoCutter:
     def _core_relocation(self, record: Record) -> CoreRelocation:
         insn, type_id, access_off, kind = record
         if kind not in set(CoreKind):
-            raise NotSupportedError(f"a CO-RE relocation is of kind {kind}, which this library does not know.")
+            raise ObjectError(f"a CO-RE relocation is of kind {kind}, which this library does not know.")
         return CoreRelocation(insn, CoreKind(kind), type_id, self._btf.string(access_off) if self._btf else "")
 
     def _cut(self, records: Mapping[str, list[Record]], linked: Linked) -> tuple[Record, ...]:
