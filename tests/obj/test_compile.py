@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import stat
-import struct
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -52,9 +51,8 @@ def counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Counted:
 
 def returned(path: Path) -> int:
     """Give the constant that the program returns."""
-    insns = read_object(path).programs["program"].insns
-    value: int = struct.unpack_from("<i", insns, 4)[0]
-    return value
+    spec = read_object(path)
+    return int.from_bytes(spec.programs["program"].insns[4:8], spec.byteorder, signed=True)
 
 
 def test_an_object_has_the_name_of_its_source(source: Path, tmp_path: Path) -> None:
