@@ -33,7 +33,7 @@ def test_a_return_value_that_the_type_does_not_know_is_no_verdict(prog_type: Pro
     assert verdict_of(prog_type, retval) is None
 
 
-@pytest.mark.parametrize("prog_type", [ProgType.SOCKET_FILTER, ProgType.KPROBE, ProgType.SYSCALL])
+@pytest.mark.parametrize("prog_type", [ProgType.SOCKET_FILTER, ProgType.RAW_TRACEPOINT, ProgType.SYSCALL])
 def test_types_that_return_a_mere_number_have_no_verdicts(prog_type: ProgType) -> None:
     assert verdict_type(prog_type) is None
     assert verdict_of(prog_type, 0) is None

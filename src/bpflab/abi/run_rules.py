@@ -98,19 +98,25 @@ SIMULATED: Final[Mapping[ProgType, RunRule]] = MappingProxyType(
     {
         ProgType.TRACING: _ARGUMENTS,
         ProgType.LSM: _ARGUMENTS,
+        ProgType.RAW_TRACEPOINT_WRITABLE: _ARGUMENTS,
+        ProgType.TRACEPOINT: RunRule(ctx=Want.REQUIRED, repeat=False, max_ctx=8192),
         **dict.fromkeys(
             (
                 ProgType.CGROUP_DEVICE,
                 ProgType.CGROUP_SYSCTL,
                 ProgType.CGROUP_SOCK,
                 ProgType.CGROUP_SOCK_ADDR,
-                ProgType.CGROUP_SOCKOPT,
-                ProgType.SOCK_OPS,
-                ProgType.SK_MSG,
                 ProgType.SK_REUSEPORT,
+                ProgType.KPROBE,
+                ProgType.PERF_EVENT,
+                ProgType.LIRC_MODE2,
             ),
             _FIELDS,
         ),
+        ProgType.CGROUP_SOCKOPT: RunRule(max_data=1 << 16, ctx=Want.REQUIRED, repeat=False, first_header="option"),
+        ProgType.SOCK_OPS: RunRule(max_data=1 << 16, ctx=Want.REQUIRED, repeat=False, first_header="TCP header"),
+        ProgType.SK_MSG: RunRule(max_data=1 << 16, repeat=False, first_header="byte sent"),
+        ProgType.SK_SKB: RunRule(max_data=1 << 16, repeat=False, first_header="byte received"),
     }
 )
 """What only the simulated kernel runs, or runs with more than others take."""

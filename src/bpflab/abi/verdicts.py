@@ -117,6 +117,63 @@ class NETFILTER(IntEnum):
     ACCEPT = 1
 
 
+class LSM(IntEnum):
+    """The answer of a security hook: 0 lets it happen, a negative errno forbids it. Hooks without answer give 0."""
+
+    ALLOW = 0
+    EPERM = -1
+    ENOENT = -2
+    ESRCH = -3
+    EINTR = -4
+    EIO = -5
+    ENXIO = -6
+    E2BIG = -7
+    ENOEXEC = -8
+    EBADF = -9
+    ECHILD = -10
+    EAGAIN = -11
+    ENOMEM = -12
+    EACCES = -13
+    EFAULT = -14
+    EBUSY = -16
+    EEXIST = -17
+    EXDEV = -18
+    ENODEV = -19
+    ENOTDIR = -20
+    EISDIR = -21
+    EINVAL = -22
+    ENFILE = -23
+    EMFILE = -24
+    ETXTBSY = -26
+    EFBIG = -27
+    ENOSPC = -28
+    EROFS = -30
+    EMLINK = -31
+    EPIPE = -32
+    ERANGE = -34
+    ENAMETOOLONG = -36
+    ENOSYS = -38
+    ELOOP = -40
+    ENODATA = -61
+    EPROTO = -71
+    EOVERFLOW = -75
+    EAFNOSUPPORT = -97
+    EOPNOTSUPP = -95
+    ECONNREFUSED = -111
+    EDQUOT = -122
+    ECANCELED = -125
+    ENOKEY = -126
+    EKEYREJECTED = -129
+
+
+class PROBE(IntEnum):
+    """What a program of a kprobe, uprobe, tracepoint or perf event says of the perf event that it is attached by."""
+
+    FILTER = 0
+    """It is not recorded."""
+    RECORD = 1
+
+
 _VERDICTS: Final[Mapping[ProgType, type[IntEnum]]] = MappingProxyType(
     {
         ProgType.XDP: XDP,
@@ -139,6 +196,8 @@ _VERDICTS: Final[Mapping[ProgType, type[IntEnum]]] = MappingProxyType(
         ProgType.LWT_SEG6LOCAL: LWT,
         ProgType.FLOW_DISSECTOR: FLOW_DISSECTOR,
         ProgType.NETFILTER: NETFILTER,
+        ProgType.LSM: LSM,
+        **dict.fromkeys((ProgType.KPROBE, ProgType.TRACEPOINT, ProgType.PERF_EVENT), PROBE),
     }
 )
 

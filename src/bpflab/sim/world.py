@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import ipaddress
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from bpflab.abi.btf import BtfKind
 from bpflab.abi.errno import Errno
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from bpflab.sim.network import Network as PacketNetwork
     from bpflab.sim.observe import Observer
     from bpflab.sim.path import Way
+    from bpflab.sim.sockets import Endpoint, Socket
     from bpflab.sim.structs import KernelStruct
 
 EventT = TypeVar("EventT", bound="Event")
@@ -74,7 +75,9 @@ class World:
 
     `helpers` replaces helpers: a function `(env, *arguments) -> int` by helper name, called with the
     arguments as the helper's own function gets them; `kfuncs` does the same for kernel functions, see `kfunc`.
-    `memory` and `types` are the kernel's, `network` makes what sends a packet.
+    `memory` and `types` are the kernel's, `network` makes what sends a packet. `sockets` are those that lookups find;
+    `packet_socket` is the one that the packets of socket buffer programs belong to: one that each run makes for its
+    own, as the kernel's test runs do, one of `sockets`, or None.
     """
 
     interfaces: dict[int, Interface] = field(
@@ -89,6 +92,10 @@ class World:
     memory: Memory = field(default_factory=Memory, repr=False)
     types: KernelTypes = field(default_factory=lambda: KernelTypes(None, "little"), repr=False)
     network: Callable[[], PacketNetwork] | None = field(default=None, repr=False)
+    sockets: list[Socket] = field(default_factory=list)
+    packet_socket: Socket | Literal["own"] | None = "own"
+    run_socket: Socket | None = field(default=None, repr=False)
+    netns_cookie: int = 1
 
     def struct(self, name: str, /, *, strict: bool = False, **values: Any) -> KernelStruct:  # noqa: ANN401 - the fields' own
         """Lay out an object of a kernel's type: `struct("task_struct", pid=7, comm="curl", real_parent=other)`.
@@ -109,6 +116,18 @@ class World:
     def user_memory(self, data: bytes) -> int:
         """Put bytes into a process's memory, and return their address: probe_read_user and copy_from_user find them."""
         return self.memory.add(RegionKind.USER, bytearray(data), name="user memory").address
+
+    def read(self, address: int, size: int) -> bytes:
+        """Return bytes at an address of the simulated kernel: what a program wrote into memory that the test laid out.
+
+        ArgumentError where nothing is.
+        """
+        from bpflab.sim.fault import Fault
+
+        try:
+            return self.memory.read(int(address), size)
+        except Fault as fault:
+            raise ArgumentError(f"{size} bytes at {int(address):#x} cannot be read: {fault}.") from None
 
     def kfunc(self, prototype: str, function: Callable[..., int | None], *flags: str) -> None:
         """Add a kernel function, or replace one: `kfunc("int bpf_score(u64 weight)", score)`.
@@ -179,6 +198,27 @@ class World:
     def add_neighbour(self, address: str, mac: str, interface: Interface | int) -> None:
         """Say which MAC address an IP address has on an interface."""
         self.neighbours[index_of(interface), ipaddress.ip_address(address)] = bytes.fromhex(mac.replace(":", ""))
+
+    def add_socket(
+        self,
+        protocol: str = "tcp",
+        local: Endpoint | None = None,
+        remote: Endpoint | None = None,
+        state: str | int | None = None,
+        **options: Any,  # noqa: ANN401 - Socket's attributes
+    ) -> Socket:
+        """Add a socket that lookups find: `add_socket("tcp", ("10.0.0.1", 80), state="listen", mark=7)`.
+
+        `protocol` is tcp, udp, mptcp or unix; `state` a name such as listen, established, time_wait. Without one, a
+        TCP socket listens if it has no `remote`, and is established if it has.
+        """
+        from bpflab.sim.sockets import FIRST_COOKIE, make_socket
+
+        made = make_socket(protocol, local, remote, state, **options)
+        made.cookie = made.cookie or FIRST_COOKIE + len(self.sockets)
+        made.place(self.memory, self.memory.order)
+        self.sockets.append(made)
+        return made
 
     def queues(self, ifindex: int) -> int:
         """Return how many receive queues an interface has; ENODEV when there is none of that index."""
