@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from typing import TYPE_CHECKING
 
 from bpflab.abi.run_rules import PAGE_SIZE, XDP_HEADROOM, XDP_TAILROOM
@@ -36,9 +37,12 @@ class XdpFrame:
         self.refresh()
 
     def refresh(self) -> None:
-        """Let programs reach what lies between the pointers now."""
+        """Let programs reach what lies between the pointers now, and see the pointers in their context."""
         self.region.low = self.data_meta if self.has_meta else self.data
         self.region.high = self.data_end
+        if self.context is not None:
+            pointers = (self.region.address + at for at in (self.data, self.data_end, self.data_meta))
+            struct.pack_into(self.code, self.context.data, 0, *pointers)
 
     @property
     def length(self) -> int:

@@ -57,6 +57,32 @@ def test_a_move_is_refused_at_the_same_border(same: Callable[..., Any], helper: 
     same([mov(r2, delta), call(helper), exit_()], packet(64), XdpMd(data=meta), type="xdp")
 
 
+MOVED = """
+    r6 = r1
+    r2 = {delta}
+    call {helper}
+    r0 = *(u32 *)(r6 + 0)        ; the packet, as the context says now
+    r1 = *(u32 *)(r6 + 4)
+    r2 = r0
+    r2 += 14
+    if r2 > r1 goto out
+    *(u8 *)(r0 + 0) = 0x5a
+    out:
+    r7 = *(u32 *)(r6 + 8)
+    r1 -= r0
+    r0 -= r7
+    r0 <<= 16
+    r0 |= r1
+    exit
+"""
+
+
+@pytest.mark.parametrize("delta", [-20, 20, -4, 0])
+@pytest.mark.parametrize("helper", ["xdp_adjust_head", "xdp_adjust_meta", "xdp_adjust_tail"])
+def test_the_context_shows_a_move_at_once(same: Callable[..., Any], helper: str, delta: int) -> None:
+    same(MOVED.format(helper=helper, delta=delta), packet(64), XdpMd(data=8), type="xdp")
+
+
 @pytest.mark.parametrize("helper", ["xdp_adjust_head", "xdp_adjust_tail"])
 @SETTINGS
 @given(size=st.integers(100, 4000), steps=st.lists(st.integers(-60, 60), min_size=2, max_size=5))

@@ -94,7 +94,6 @@ class XdpHook:
             retval = 0
             for _ in range(max(given.repeat, 1)):
                 retval = invoke(env, scope)
-                write_pointers(context, frame)
                 _note_redirect(env, frame, retval)
             return RunOutput(retval, frame.content(), _context_out(frame, md) if given.wants_ctx else None)
 
@@ -131,15 +130,8 @@ def open_context(scope: Scope, frame: XdpFrame, md: dict[str, int]) -> Region:
         context.data[place.offset : place.offset + 4] = md[name].to_bytes(4, order)
     frame.context = context
     frame.ifindex = md["ingress_ifindex"] or LOOPBACK
-    write_pointers(context, frame)
-    return context
-
-
-def write_pointers(context: Region, frame: XdpFrame) -> None:
-    """Write the frame's pointers into its context, after a helper moved them."""
     frame.refresh()
-    base = frame.region.address
-    struct.pack_into(frame.code, context.data, 0, base + frame.data, base + frame.data_end, base + frame.data_meta)
+    return context
 
 
 def _note_redirect(env: Environment, frame: XdpFrame, retval: int) -> None:
