@@ -4,25 +4,27 @@ from __future__ import annotations
 
 import contextlib
 from operator import is_
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from bpflab.lab import Closable, Lab
+    from bpflab.lab.owner import Closable
+
+OwnerT = TypeVar("OwnerT")
 
 
-class Scope:
+class Scope(Generic[OwnerT]):
     """A context manager that closes what its Lab opened inside the block, and leaves what was open before."""
 
     __slots__ = ("_before", "_owned", "lab")
 
-    def __init__(self, lab: Lab, owned: list[Closable]) -> None:
+    def __init__(self, lab: OwnerT, owned: list[Closable]) -> None:
         self.lab = lab
         self._owned = owned
         self._before: list[Closable] = []
 
-    def __enter__(self) -> Lab:
+    def __enter__(self) -> OwnerT:
         self._before = self._owned[:]
         return self.lab
 

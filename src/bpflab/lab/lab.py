@@ -1,31 +1,24 @@
-"""A Lab: one backend and everything opened in it."""
+"""A Lab: what a test opens in its kernel."""
 
 from __future__ import annotations
 
-import contextlib
-from typing import TYPE_CHECKING, Protocol, TypeVar, runtime_checkable
+from typing import TYPE_CHECKING
 
-from bpflab.backend.base import simulated, simulating
-from bpflab.backend.call import DEFAULT_RETRY, Caller
-from bpflab.backend.select import open_backend
-from bpflab.errors import ClosedError
-from bpflab.scope import Scope, close_all
+from bpflab.backend.base import simulated
+from bpflab.lab.simulated import SimulatedSide
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Mapping
     from pathlib import Path
     from re import Pattern
-    from types import TracebackType
-    from typing import Any, Self
+    from typing import Any
 
     from bpflab.abi.attach_types import AttachType
     from bpflab.abi.flags import MapFlag
     from bpflab.abi.map_types import MapType
     from bpflab.abi.prog_types import ProgType
     from bpflab.attach.link import Link
-    from bpflab.backend.base import Backend
     from bpflab.contexts import AnyContext
-    from bpflab.errors import RetryPolicy
     from bpflab.faults import Faults
     from bpflab.maps.base import Map
     from bpflab.maps.handle import MapHandle
@@ -35,34 +28,11 @@ if TYPE_CHECKING:
     from bpflab.programs.chain import Chain
     from bpflab.programs.program import Program
     from bpflab.programs.rejection import Rejection
-    from bpflab.programs.tally import Tally
-    from bpflab.sim.clock import Chance, Clock
-    from bpflab.sim.world import World
     from bpflab.snapshots.snapshot import Snapshot
-    from bpflab.trace.model import Trace
+    from bpflab.trace import Trace
 
 
-class Closable(Protocol):
-    """Something that a Lab can own. Closing twice is fine."""
-
-    def close(self) -> None:
-        """Release what it holds."""
-
-
-ClosableT = TypeVar("ClosableT", bound=Closable)
-ResultT = TypeVar("ResultT")
-WrapperT = TypeVar("WrapperT", bound="Backend")
-
-
-@runtime_checkable
-class Rebinding(Protocol):
-    """Something that keeps what its Lab's backend gave, and can take it anew."""
-
-    def rebind(self) -> None:
-        """Take the Lab's backend anew."""
-
-
-class Lab:
+class Lab(SimulatedSide):
     """One backend and everything opened in it: maps, programs, links, consumers.
 
     `backend` is a name (`kernel`, `sim`, `mock`, or `auto`: the kernel where it can be used, else the
@@ -71,21 +41,7 @@ class Lab:
     each other's pins. Used as a context manager, a Lab closes all it owns in the reverse of the order of opening.
     """
 
-    def __init__(
-        self,
-        backend: str | Backend = "auto",
-        *,
-        retry: RetryPolicy = DEFAULT_RETRY,
-        pin_root: str | Path | None = None,
-    ) -> None:
-        self.backend = open_backend(backend)
-        self.call = Caller(self.backend, retry)
-        self.maps: dict[str, Map[Any, Any]] = {}
-        self._owned: list[Closable] = []
-        self._tallies: dict[tuple[str, ProgType], Tally] = {}
-        self._closed = False
-        self._faults: Faults | None = None
-        self._pin_root = None if pin_root is None else str(pin_root)
+    _faults: Faults | None = None
 
     def map(
         self,
@@ -241,28 +197,6 @@ class Lab:
         others = [simulator.keep()] if simulator and not maps else []
         return self.own(Snapshot(self, maps or owned, others))
 
-    def tally(self, name: str, type: ProgType) -> Tally:  # noqa: A002 - the field's own word for it
-        """Return the count of runs of the programs of a name and type, which their runs add to."""
-        key = name, type
-        if key not in self._tallies:
-            from bpflab.programs.tally import Tally
-
-            self._tallies[key] = Tally(name, type)
-        return self._tallies[key]
-
-    def take_tallies(self) -> tuple[Tally, ...]:
-        """Return `tallies` that count runs, and begin to count anew."""
-        return tuple(tally.take() for tally in self._tallies.values() if tally.retvals)
-
-    @property
-    def tallies(self) -> tuple[Tally, ...]:
-        """What the runs of programs in this Lab came to, by program."""
-        return tuple(self._tallies.values())
-
-    def scope(self) -> Scope:
-        """Close what is opened inside the `with` block at its end, and leave what was open before."""
-        return Scope(self, self._owned)
-
     def attach(
         self,
         program: Program,
@@ -278,15 +212,6 @@ class Lab:
 
         self.check_open()
         return attach_program(self, program, to, hook=hook, before=before, after=after, flags=flags)
-
-    def race(self, *runs: Callable[[], ResultT], turns: Sequence[int] = ()) -> list[ResultT]:
-        """Call functions that run programs at the same time, the first on CPU 0, the second on CPU 1, and so on.
-
-        `turns` are the instructions that a CPU executes before the next one goes on, one after the other; when they are
-        used up, each goes on to its end. The same turns give the same order in every run; `bpflab.testing.turns` draws
-        them. The simulated kernel alone can do it (NotSupportedError); what the functions return comes back in order.
-        """
-        return simulating(self.backend, "CPUs").race(runs, turns)
 
     def trace(
         self,
@@ -305,40 +230,6 @@ class Lab:
         return trace_run(self, program, data, ctx, **options)
 
     @property
-    def pin_root(self) -> str:
-        """The directory of maps that their objects pin by name: the one given, or a private BPF file system."""
-        if self._pin_root is None:
-            self._pin_root = self.backend.mount_bpf_fs()
-        return self._pin_root
-
-    @property
-    def world(self) -> World:
-        """Interfaces, routes, neighbours and replaced helpers of the simulated kernel, and what programs did there.
-
-        NotSupportedError on any other backend, as for `clock`, `random` and `cpu`.
-        """
-        return simulating(self.backend, "world").world
-
-    @property
-    def clock(self) -> Clock:
-        """The simulated kernel's time: it stands still until `clock.advance(seconds=...)`, which fires timers."""
-        return simulating(self.backend, "clock").clock
-
-    @property
-    def random(self) -> Chance:
-        """The simulated kernel's random numbers: `random.seed(7)` begins the sequence of a seed."""
-        return simulating(self.backend, "random numbers").random
-
-    @property
-    def cpu(self) -> int:
-        """The CPU that the simulated kernel runs programs on; can be set."""
-        return simulating(self.backend, "CPU").cpu
-
-    @cpu.setter
-    def cpu(self, number: int) -> None:
-        simulating(self.backend, "CPU").cpu = number
-
-    @property
     def faults(self) -> Faults:
         """Faults to set: `faults.fail("MAP_UPDATE_ELEM", "E2BIG", after=3)` and others; see `bpflab.faults`.
 
@@ -349,56 +240,3 @@ class Lab:
 
             self._faults = Faults(self)
         return self._faults
-
-    def wrap(self, around: Callable[[Backend], WrapperT]) -> WrapperT:
-        """Put another backend around this Lab's, for what is open and for all that comes; return it."""
-        wrapper = around(self.backend)
-        self.backend = self.call.backend = wrapper
-        for resource in list(self._owned):
-            if isinstance(resource, Rebinding):
-                resource.rebind()
-        return wrapper
-
-    def own(self, resource: ClosableT) -> ClosableT:
-        """Close this when the Lab closes, before everything that was opened earlier."""
-        self._owned.append(resource)
-        return resource
-
-    def disown(self, resource: Closable) -> None:
-        """Forget a resource that was closed on its own; unknown ones are ignored."""
-        with contextlib.suppress(ValueError):
-            self._owned.remove(resource)
-
-    @property
-    def closed(self) -> bool:
-        """Whether `close()` was called."""
-        return self._closed
-
-    def check_open(self) -> None:
-        """Raise ClosedError when the Lab is closed."""
-        if self._closed:
-            raise ClosedError("This Lab is closed, and all that was opened in it; open another Lab.")
-
-    def close(self) -> None:
-        """Close all that the Lab owns, newest first; every close is tried, and the errors are raised together."""
-        if self._closed:
-            return
-        self._closed = True
-        with contextlib.ExitStack() as stack:
-            stack.callback(self.backend.shutdown)
-            stack.callback(self.maps.clear)
-            stack.callback(close_all, list(self._owned))
-            self._owned.clear()
-
-    def __enter__(self) -> Self:
-        self.check_open()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
-    def __repr__(self) -> str:
-        state = "closed" if self._closed else f"{len(self._owned)} open"
-        return f"<Lab on {self.backend.name}, {state}>"
