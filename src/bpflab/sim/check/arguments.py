@@ -63,9 +63,7 @@ EXPECTED: Final[dict[ArgumentKind, tuple[Kind, ...]]] = {
 }
 """The types that an argument takes, in the kernel's order. A kind that is not here takes any."""
 
-SOCKET_ARGUMENTS: Final = frozenset(
-    {ArgumentKind.SOCK_COMMON, ArgumentKind.SOCKET, ArgumentKind.BTF_SOCK_COMMON}
-)
+SOCKET_ARGUMENTS: Final = frozenset({ArgumentKind.SOCK_COMMON, ArgumentKind.SOCKET, ArgumentKind.BTF_SOCK_COMMON})
 _WRITTEN: Final = frozenset({ArgumentKind.MEM_WRITE, ArgumentKind.MEM_UNINIT, ArgumentKind.MAP_VALUE_UNINIT})
 _SIZED_BY_MAP: Final = frozenset({ArgumentKind.MAP_KEY, ArgumentKind.MAP_VALUE, ArgumentKind.MAP_VALUE_UNINIT})
 _SIZES: Final = frozenset({ArgumentKind.SIZE, ArgumentKind.SIZE_OR_ZERO})

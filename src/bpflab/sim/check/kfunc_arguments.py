@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from bpflab.sim.check.subject import KfuncFacts
 
 NULLABLE: Final = ("__nullable", "__opt")
-IGNORED: Final = "__ign"
+IGNORED: Final = ("__ign", "__irq_flag")
+"""Endings of parameters that are not looked at, or that the call's own rule looks at."""
 CONSTANT: Final = ("__k", "__szk")
 SIZE: Final = ("__sz", "__szk")
 MADE: Final = "__uninit"

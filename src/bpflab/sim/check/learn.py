@@ -65,13 +65,18 @@ def _narrow(state: State, reg: int, value: Value) -> None:
 def _learn_null(state: State, pointer: Value, *, is_null: bool) -> bool:
     if not pointer.nullable:
         return not (is_null and pointer.kind in NEVER_NULL)
-    if is_null and pointer.reference:
+    if is_null and pointer.reference and not _is_cast(state, pointer):
         state.references = tuple(each for each in state.references if each.id != pointer.reference)
     state.replace(
         lambda other: other.nullable and other.id == pointer.id,
         lambda other: constant(0) if is_null else other._replace(nullable=False, id=0),
     )
     return True
+
+
+def _is_cast(state: State, pointer: Value) -> bool:
+    """Whether a pointer that may be null is another view of something that is held and was checked."""
+    return any(each.reference == pointer.reference and not each.nullable for each in state.values())
 
 
 def _learn_range(state: State, insn: Insn, first: Value, second: Value, true: JmpOp) -> bool:

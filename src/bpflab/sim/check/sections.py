@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from bpflab.abi.errno import Errno
 from bpflab.abi.kfuncs import KfuncFlag
+from bpflab.sim.check.memory import check_memory
 from bpflab.sim.check.state import Spill
 from bpflab.sim.check.types import Kind
 from bpflab.sim.check.value import Value
@@ -111,6 +112,7 @@ def preempt_enable(checker: Checker, state: State) -> None:
 def irq_save(checker: Checker, state: State) -> None:
     """Save the state of interrupts on the stack, and disable them."""
     place = _irq_place(checker, state)
+    check_memory(checker, state, 1, place, WORD, write=True)
     number = checker.new_id()
     state.frames[place.frame].spills[place.off] = Spill(WORD, Value(Kind.IRQ_FLAG, id=number))
     state.held = state.held._replace(irqs=(*state.held.irqs, number))

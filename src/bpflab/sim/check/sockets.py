@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from bpflab.abi.btf import BtfKind
 from bpflab.abi.context import layout
 from bpflab.sim.check.types import Kind
 from bpflab.sim.check.value import Value, of_width
@@ -15,6 +16,7 @@ from bpflab.sim.check.value import Value, of_width
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from bpflab.obj.btf import Btf
     from bpflab.sim.check.checker import Checker
     from bpflab.sim.check.extent import Access
     from bpflab.sim.check.state import State
@@ -37,6 +39,13 @@ CASTS: Final = frozenset(
     }
 )
 """Helpers whose result is the socket that they are given, held or not as that was."""
+SOCKET_CASTS: Final = frozenset({name for name in CASTS if name.startswith("skc_")} | {"skc_to_unix_sock"})
+"""Helpers that give a structure of the kernel."""
+
+
+def struct_id(btf: Btf | None, name: str) -> int:
+    """Return the id of a structure of the kernel; 0 where its types are not known."""
+    return (btf.find(name, BtfKind.STRUCT) or 0) if btf is not None else 0
 
 
 def access_socket(checker: Checker, _state: State, pointer: Value, wanted: Access) -> Value:
