@@ -16,7 +16,7 @@ from bpflab.backend.select import open_backend
 from bpflab.backend.wrap import WrappedBackend
 from bpflab.errors import ArgumentError, NotPermittedError, PinError, SyscallError
 from bpflab.lab import Lab
-from bpflab.maps.create import map_from_spec
+from bpflab.maps.from_spec import map_from_spec
 from bpflab.obj import btf_types as t
 from bpflab.obj.btf import Btf
 from bpflab.obj.spec import MapSpec, Pinning

@@ -24,7 +24,7 @@ from bpflab.abi.insn import (
     Size,
 )
 from bpflab.abi.prog_types import ProgType
-from bpflab.asm.disassembler import helper_text, is_subprogram_reference
+from bpflab.asm.insn import is_subprogram_reference
 from bpflab.asm.jump import jump_distance
 from bpflab.errors import UnknownHelperError
 
@@ -100,11 +100,11 @@ def _check_call(slot: int, helper_id: int, unset: int, prog_type: ProgType | Non
     except UnknownHelperError:
         return  # a newer kernel may have it
     if prog_type is not None and not found.allowed_in(prog_type):
-        blame(slot, f"a program of type {prog_type.name} may not call {helper_text(helper_id)}; {_allowed(found)}")
+        blame(slot, f"a program of type {prog_type.name} may not call {_named(found)}; {_allowed(found)}")
     arguments = found.arguments if prog_type is None else found.arguments_in(prog_type)
     missing = [number for number in _needed(arguments) if unset >> number & 1]
     if missing:
-        blame(slot, _missing(helper_id, arguments, missing))
+        blame(slot, _missing(found, arguments, missing))
 
 
 def _needed(arguments: Sequence[Argument]) -> list[int]:
@@ -114,11 +114,17 @@ def _needed(arguments: Sequence[Argument]) -> list[int]:
     return [number for number, argument in enumerate(arguments, 1) if argument.kind not in free]
 
 
-def _missing(helper_id: int, arguments: Sequence[Argument], missing: Sequence[int]) -> str:
+def _missing(called: Helper, arguments: Sequence[Argument], missing: Sequence[int]) -> str:
     takes = ", ".join(f"r{number} = {argument.name}" for number, argument in enumerate(arguments, 1))
     unset = " and ".join(f"r{number}" for number in missing)
     verb = "is" if len(missing) == 1 else "are"
-    return f"{helper_text(helper_id)} takes {takes}, but {unset} {verb} not set since the last call or the start"
+    return f"{_named(called)} takes {takes}, but {unset} {verb} not set since the last call or the start"
+
+
+def _named(called: Helper) -> str:
+    from bpflab.asm.disassembler import helper_text
+
+    return helper_text(called.id)
 
 
 def _allowed(helper: Helper) -> str:

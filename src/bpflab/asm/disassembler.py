@@ -13,8 +13,8 @@ from itertools import count
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
-from bpflab.abi.insn import CALL, LD_IMM64, REG_COUNT, CallSource, WideSource
-from bpflab.asm.insn import Insn, decode
+from bpflab.abi.insn import LD_IMM64, REG_COUNT
+from bpflab.asm.insn import Insn, decode, is_subprogram_reference
 from bpflab.asm.jump import jump_distance
 from bpflab.asm.text import alu, atomic, call, jump, memory, wide
 from bpflab.asm.text.lex import quoted
@@ -145,10 +145,3 @@ def _targets(insns: Sequence[Insn]) -> set[tuple[int, str]]:
         elif is_subprogram_reference(insn):
             targets.add((index + 1 + insn.imm, "sub_"))
     return targets
-
-
-def is_subprogram_reference(insn: Insn) -> bool:
-    """Whether an instruction calls a subprogram or loads the address of one, `imm` slots on."""
-    if insn.opcode == CALL:
-        return insn.src == CallSource.SUBPROG
-    return insn.opcode == LD_IMM64 and insn.src == WideSource.FUNC

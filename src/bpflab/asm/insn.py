@@ -11,14 +11,23 @@ import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from bpflab.abi.insn import CLASS_MASK, INSN_SIZE, LD_IMM64, OPERATION_MASK, InsnClass
+from bpflab.abi.insn import (
+    CALL,
+    CLASS_MASK,
+    INSN_SIZE,
+    LD_IMM64,
+    OPERATION_MASK,
+    CallSource,
+    InsnClass,
+    WideSource,
+)
 from bpflab.abi.layout import ByteOrder
 from bpflab.errors import AssemblyError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-__all__ = ["ByteOrder", "Insn", "decode", "encode", "imm64", "signed32", "split_imm64"]
+__all__ = ["ByteOrder", "Insn", "decode", "encode", "imm64", "is_subprogram_reference", "signed32", "split_imm64"]
 
 _LITTLE: Final = struct.Struct("<BBhi")
 _BIG: Final = struct.Struct(">BBhi")
@@ -98,3 +107,10 @@ def split_imm64(value: int) -> tuple[int, int]:
 def signed32(value: int) -> int:
     """Read the low 32 bits of a number as signed."""
     return ((value & 0xFFFFFFFF) ^ 0x80000000) - 0x80000000
+
+
+def is_subprogram_reference(insn: Insn) -> bool:
+    """Whether an instruction calls a subprogram or loads the address of one, `imm` slots on."""
+    if insn.opcode == CALL:
+        return insn.src == CallSource.SUBPROG
+    return insn.opcode == LD_IMM64 and insn.src == WideSource.FUNC

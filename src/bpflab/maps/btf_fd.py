@@ -39,13 +39,7 @@ def loaded_btf(lab: Lab, shape: MapShape, types: Btf | None) -> Iterator[Ids]:
 
     Types that cannot be without BTF, such as TASK_STORAGE, get plain types of the right sizes where none were given.
     """
-    from bpflab.maps.plain_btf import plain_types, type_ids
-
-    found: tuple[bytes, int, int] | None = None
-    if shape.type not in WITHOUT_BTF and types is not None:
-        found = type_ids(types, shape)
-    if found is None and shape.rule.needs_btf:
-        found = plain_types(shape, lab.backend.byteorder)
+    found = _types_of(shape, types, lab.backend.byteorder)
     if found is None:
         yield 0, 0, 0
         return
@@ -55,3 +49,13 @@ def loaded_btf(lab: Lab, shape: MapShape, types: Btf | None) -> Iterator[Ids]:
         yield fd, key_id, value_id
     finally:
         lab.backend.close(fd)
+
+
+def _types_of(shape: MapShape, types: Btf | None, byteorder: str) -> tuple[bytes, int, int] | None:
+    told = types if shape.type not in WITHOUT_BTF else None
+    if told is None and not shape.rule.needs_btf:
+        return None
+    from bpflab.maps.plain_btf import plain_types, type_ids
+
+    found = type_ids(told, shape) if told is not None else None
+    return plain_types(shape, byteorder) if found is None and shape.rule.needs_btf else found

@@ -1,4 +1,4 @@
-"""Creating maps: from the arguments of `lab.map()`, and from what an object file says of them."""
+"""Creating maps from the arguments of `lab.map()`."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ from bpflab.maps.btf_fd import btf_of, loaded_btf
 from bpflab.maps.check import check_shape, map_type
 from bpflab.maps.choice import Surroundings
 from bpflab.maps.creation import Creation, send_create
-from bpflab.maps.from_spec import map_from_spec
 from bpflab.maps.registry import class_of
 from bpflab.maps.shape import MapShape
 from bpflab.maps.template import template_of
@@ -23,8 +22,6 @@ if TYPE_CHECKING:
 
     from bpflab.lab import Lab
     from bpflab.maps.base import Map
-
-__all__ = ["create_map", "map_from_spec"]
 
 
 def create_map(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from bpflab.abi.map_types import MapType
 from bpflab.arguments import near_names
 from bpflab.errors import MapTypeError, NoSuchNameError
-from bpflab.maps.create import map_from_spec
+from bpflab.maps.from_spec import map_from_spec
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from statistics import fmean
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from bpflab.errors import CodecError
@@ -40,6 +39,8 @@ class PerCpuValues(list[T]):
 
     def mean(self) -> float:
         """Return the mean over all possible CPUs, those that never ran the program included."""
+        from statistics import fmean
+
         return fmean(self._numbers("mean"))
 
     def field(self, name: str) -> PerCpuValues[Any]:
