@@ -91,8 +91,8 @@ def test_a_context_that_is_needed_is_asked_for_by_name(bpf: Lab) -> None:
 
 
 def test_a_type_that_cannot_be_run_says_what_to_do_instead(bpf: Lab) -> None:
-    program = bpf.program([mov(r0, 1), exit_()], type="cgroup_device", name="device")
-    with pytest.raises(CannotRunError, match="open a device"):
+    program = bpf.program([mov(r0, 1), exit_()], type="lwt_seg6local", name="route")
+    with pytest.raises(CannotRunError, match="send a packet over it"):
         program.run(PACKET)
 
 

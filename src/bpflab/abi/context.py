@@ -7,11 +7,11 @@ except for the registers of KPROBE and PERF_EVENT programs.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import TYPE_CHECKING, Final
 
-from bpflab.abi.context_tables import CONTEXT_OF_TYPE, PT_REGS, RUN_CONTEXT_OF_TYPE, STRUCTURES
+from bpflab.abi.context_tables import BESIDE, CONTEXT_OF_TYPE, PT_REGS, RUN_CONTEXT_OF_TYPE, STRUCTURES
 from bpflab.abi.prog_types import ProgType
 from bpflab.errors import ArgumentError, UnknownArchitectureError
 
@@ -100,6 +100,16 @@ def layout(name: str, architecture: str = "x86_64") -> ContextLayout:
         known = ", ".join((*STRUCTURES, *_REGISTER_STRUCTURES))
         raise ArgumentError(f"No context structure is called {name!r}; there are {known}.")
     return _fixed_layout(name)
+
+
+def simulated_layout(name: str) -> ContextLayout:
+    """Return a structure with what the simulated kernel has behind it, which no program sees."""
+    found = layout(name)
+    if name not in BESIDE:
+        return found
+    start = found.size + -found.size % 8
+    behind = tuple(replace(each, offset=each.offset + start) for each in _members(BESIDE[name]))
+    return ContextLayout(name, behind[-1].end, (*found.fields, *behind))
 
 
 def layout_of(prog_type: ProgType, architecture: str = "x86_64") -> ContextLayout | None:

@@ -83,7 +83,12 @@ class Sysctl(Context):
     structure = "bpf_sysctl"
 
     def __init__(
-        self, *, name: str | bytes = "", current: str | bytes = "", new: str | bytes = "", **values: Any  # noqa: ANN401 - Context's own
+        self,
+        *,
+        name: str | bytes = "",
+        current: str | bytes = "",
+        new: str | bytes = "",
+        **values: Any,  # noqa: ANN401 - Context's own
     ) -> None:
         self.name = _text("name", name)
         self.current = _text("current", current)
@@ -97,7 +102,7 @@ class Sysctl(Context):
         """Read a context that came out of a run, with its texts."""
         read = super().from_bytes(data, byteorder)
         assert isinstance(read, Sysctl)
-        texts = bytes(data)[cls.layout().size :].split(b"\0", 3) + [b"", b"", b""]
+        texts = [*bytes(data)[cls.layout().size :].split(b"\0", 3), b"", b"", b""]
         read.name, read.current, read.new = (text.decode("utf-8", "surrogateescape") for text in texts[:3])
         return read
 
@@ -114,6 +119,6 @@ class Sysctl(Context):
 
 def _text(what: str, value: str | bytes) -> str:
     text = value.decode("utf-8", "surrogateescape") if isinstance(value, bytes) else value
-    if not isinstance(text, str) or "\0" in text:
+    if "\0" in text:
         raise InputError(f"Sysctl({what}={value!r}): expected text without zero bytes.")
     return text

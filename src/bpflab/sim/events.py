@@ -62,3 +62,53 @@ class UnsetRead(Event):
 
     structure: str
     field: str
+
+
+@dataclass(frozen=True, slots=True)
+class Bind(Event):
+    """A source address that the helper bind gave a socket before it connects; port 0 is chosen by the kernel."""
+
+    address: str
+    port: int
+
+
+@dataclass(frozen=True, slots=True)
+class SocketRedirect(Event):
+    """Bytes that a program sent to another socket of a SOCKMAP or SOCKHASH, by the verdict SK.PASS.
+
+    `cookie` is the socket's, `key` where the map has it, `ingress` whether it receives them rather than sends them.
+    """
+
+    helper: str
+    map: str
+    key: bytes
+    cookie: int
+    ingress: bool
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Signal(Event):
+    """A signal sent to the current task (send_signal), or with `thread` to that thread of it alone."""
+
+    pid: int
+    signal: int
+    thread: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class OverrideReturn(Event):
+    """A probed function that a program made return a value without running (override_return)."""
+
+    value: int
+
+
+@dataclass(frozen=True, slots=True)
+class InfraredKey(Event):
+    """What a decoder of infrared signals reported: a key, the last key again, or a movement of the pointer."""
+
+    protocol: int = 0
+    scancode: int = 0
+    toggle: int = 0
+    repeat: bool = False
+    movement: tuple[int, int] = (0, 0)

@@ -5,6 +5,6 @@ from __future__ import annotations
 from typing import Final
 
 from bpflab.abi.prog_types import ProgType
-from bpflab.sim.hooks.fields import FieldsHook
+from bpflab.sim.hooks.cgroup import CgroupHook
 
-HOOK: Final = FieldsHook(ProgType.CGROUP_DEVICE, "bpf_cgroup_dev_ctx")
+HOOK: Final = CgroupHook(ProgType.CGROUP_DEVICE, "bpf_cgroup_dev_ctx")

@@ -1,0 +1,73 @@
+"""The socket that a context is about: one of the world that the test gave, or one made for the run."""
+
+from __future__ import annotations
+
+import ipaddress
+from typing import TYPE_CHECKING, Final
+
+from bpflab.abi.sockets import Family, SocketProtocol, SocketState, SocketType
+from bpflab.sim.refusal import refuse_if
+from bpflab.sim.sockets import Socket, socket_at
+
+if TYPE_CHECKING:
+    from bpflab.sim.field_context import FieldContext
+    from bpflab.sim.memory import Scope
+    from bpflab.sim.sockets import Address
+    from bpflab.sim.test_run import Environment
+
+PLAIN: Final[dict[str, int]] = {"family": Family.INET, "type": SocketType.STREAM, "protocol": SocketProtocol.TCP}
+"""What a socket is of which the context says nothing."""
+
+
+def stand_in(env: Environment, scope: Scope, context: FieldContext) -> Socket:
+    """Have the context point to its socket, `sk`; EINVAL for an address that is no socket's."""
+    given = context["sk"]
+    found = socket_at(env.kernel.memory, given) if given else _made(scope, context)
+    refuse_if(found is None)
+    assert found is not None
+    context["sk"] = found.address
+    context.socket = found
+    return found
+
+
+def _made(scope: Scope, context: FieldContext) -> Socket:
+    names = {field.name for field in context.layout.fields}
+    facts: dict[str, int] = {
+        name: context[name] for name in ("family", "type", "protocol", "state") if name in names and context[name]
+    }
+    if "local_ip4" in names:
+        facts.setdefault("state", SocketState.ESTABLISHED)
+    made = Socket(**(dict(PLAIN) | facts))
+    if "local_ip4" in names:
+        made.local = _address(context, "local"), context["local_port"]
+        made.remote = _address(context, "remote"), int.from_bytes(context.raw("remote_port")[-2:], "big")
+    made.place(scope, context.order)
+    return made
+
+
+def _address(context: FieldContext, side: str) -> Address:
+    if context["family"] == Family.INET6:
+        return ipaddress.IPv6Address(context.raw(f"{side}_ip6"))
+    return ipaddress.IPv4Address(context.raw(f"{side}_ip4"))
+
+
+def describe(context: FieldContext) -> None:
+    """Write into a context what its socket tells and the test did not give: addresses, state, numbers of TCP."""
+    sock = context.socket
+    if sock is None:
+        return
+    facts = {"family": sock.family, "state": sock.state, "local_port": sock.local[1], **sock.tcp}
+    names = {field.name for field in context.layout.fields}
+    for name, value in facts.items():
+        if name in names and not context[name]:
+            context[name] = value
+    version = "ip6" if sock.family == Family.INET6 else "ip4"
+    for side, (address, _port) in (("local", sock.local), ("remote", sock.remote)):
+        _put_bytes(context, f"{side}_{version}", address.packed)
+    _put_bytes(context, "remote_port", sock.remote[1].to_bytes(4, "big"))
+
+
+def _put_bytes(context: FieldContext, name: str, content: bytes) -> None:
+    field = context.layout.field(name)
+    if not any(context.raw(name)) and len(content) == field.end - field.offset:
+        context.region.data[field.offset : field.end] = content
