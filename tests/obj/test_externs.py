@@ -292,3 +292,14 @@ def test_a_symbol_of_a_replaced_spec_is_found_by_its_declaration(read: Read) -> 
     strong = {**spec.externs, "absent_variable": replace(spec.externs["absent_variable"], weak=False)}
     with pytest.raises(ObjectError, match="has no var 'absent_variable'"):
         relocate(replace(spec, externs=strong), kernel(), addresses=ADDRESSES)
+
+
+def test_a_configuration_larger_than_any_is_refused_before_room_is_made(tmp_path: Path) -> None:
+    source = tmp_path / "huge.bpf.c"
+    source.write_text(
+        'extern char CONFIG_HUGE[2000000] __attribute__((section(".kconfig")));\n'
+        '__attribute__((section("socket"), used)) int f(void *ctx) { return CONFIG_HUGE[5]; }\n',
+        encoding="utf-8",
+    )
+    with pytest.raises(ObjectError, match="2000000 bytes; 1048576 are the most"):
+        read_object(compile_c(source))

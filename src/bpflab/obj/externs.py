@@ -57,6 +57,9 @@ def _extern(btf: Btf | None, section: str, variable: t.SectionVariable, weak: se
         kind = ExternKind.ADDRESS if untyped else ExternKind.KSYM
     return Extern(found.name, kind, found.type_id, found.name in weak)
 
+MOST_BYTES: Final = 1 << 20
+"""Values of a configuration are numbers and texts; a file that asks for more room for them is malformed."""
+
 
 def kconfig_map(btf: Btf | None, externs: Mapping[str, Extern], object_name: str) -> MapSpec | None:
     """Make the map that configuration values are read from, all of them 0; None if there are none."""
@@ -64,6 +67,8 @@ def kconfig_map(btf: Btf | None, externs: Mapping[str, Extern], object_name: str
     if btf is None or not wanted:
         return None
     variables, end = _layout(btf, wanted)
+    if end > MOST_BYTES:
+        raise ObjectError(f"its values of the kernel's configuration take {end} bytes; {MOST_BYTES} are the most.")
     return MapSpec(
         name=KCONFIG,
         type=MapType.ARRAY,
