@@ -17,12 +17,14 @@ from bpflab.sim.kernel_types import KernelTypes
 from bpflab.sim.memory import Memory
 from bpflab.sim.refusal import Refusal
 from bpflab.sim.region import RegionKind
+from bpflab.sim.surroundings import Surroundings
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import SupportsBytes
 
     from bpflab.sim.events import Event
+    from bpflab.sim.maps.storage import StorageMap
     from bpflab.sim.network import Network as PacketNetwork
     from bpflab.sim.observe import Observer
     from bpflab.sim.path import Way
@@ -70,7 +72,7 @@ class Route:
 
 
 @dataclass(slots=True)
-class World:
+class World(Surroundings):
     """Interfaces by index, routes, neighbours by interface and address, and `events` in the order they happened.
 
     `helpers` replaces helpers: a function `(env, *arguments) -> int` by helper name, called with the
@@ -95,7 +97,10 @@ class World:
     sockets: list[Socket] = field(default_factory=list)
     packet_socket: Socket | Literal["own"] | None = "own"
     run_socket: Socket | None = field(default=None, repr=False)
+    run_storage: list[StorageMap] = field(default_factory=list, repr=False)
     netns_cookie: int = 1
+    tcp_syncookies: int = 1
+    """net.ipv4.tcp_syncookies: 0 never, 1 when a listener's queue is full, 2 always."""
 
     def struct(self, name: str, /, *, strict: bool = False, **values: Any) -> KernelStruct:  # noqa: ANN401 - the fields' own
         """Lay out an object of a kernel's type: `struct("task_struct", pid=7, comm="curl", real_parent=other)`.
