@@ -1,9 +1,13 @@
-"""A backend that keeps the packets of each run, as raw as they came. Imported with the first Lab: it brings bpflab."""
+"""The packets of each run, as raw as they came. Imported with the first Lab: it brings bpflab.
+
+The log of calls, from which runs are made again for their trace, has them anyway; without one a backend keeps them.
+"""
 
 from __future__ import annotations
 
 import ctypes
 import struct
+import sys
 from collections import deque
 from dataclasses import dataclass
 from functools import partial
@@ -13,12 +17,17 @@ from bpflab.abi.attr import LAYOUTS
 from bpflab.abi.commands import Command
 from bpflab.abi.prog_types import ProgType
 from bpflab.backend.base import Preparing
+from bpflab.backend.journal_entry import Call
 from bpflab.backend.wrap import WrappedBackend
+from bpflab.trace.log import call_log
+from bpflab.trace.made import MadeRun
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from bpflab.backend.base import Backend
+    from bpflab.backend.journal_entry import Entry
+    from bpflab.trace.made import Made
 
 RUN: Final = int(Command.PROG_TEST_RUN)
 LOAD: Final = int(Command.PROG_LOAD)
@@ -75,6 +84,28 @@ KEEPER: Final = Keeper()
 UNKNOWN: Final = ("", ProgType.UNSPEC)
 
 
+class LogReader:
+    """Keeps the runs of a log of calls, which tells it what it was given."""
+
+    def __init__(self) -> None:
+        self._programs: dict[int, tuple[str, ProgType]] = {}
+
+    def __call__(self, made: Entry | Made) -> None:
+        """Take a run, or note the name of a program that was loaded."""
+        if isinstance(made, MadeRun):
+            fd = int.from_bytes(made.attr[:4], sys.byteorder)
+            KEEPER.add(self._programs.get(fd, UNKNOWN), made.packet, made.output, made.retval, made.errno)
+        elif isinstance(made, Call) and made.ask.command == LOAD and made.reply.result >= 0:
+            fields = made.ask.fields
+            name = bytes(fields.get("prog_name", b"")).rstrip(b"\0").decode(errors="replace")
+            self._programs[made.reply.result] = name, _type(int(fields.get("prog_type", 0)))
+
+
+def keeps(backend: Backend) -> bool:
+    """Whether the runs of a backend are kept by its log."""
+    return call_log(backend) is not None
+
+
 class KeepingBackend(WrappedBackend):
     """Passes everything on to `inner`, and keeps what each PROG_TEST_RUN was given and answered."""
 
@@ -113,5 +144,8 @@ def _loaded(attr: bytes) -> tuple[str, ProgType]:
     layout = LAYOUTS[Command.PROG_LOAD]
     whole = attr.ljust(layout.size, b"\0")
     name = bytes(layout.unpack(whole)["prog_name"]).rstrip(b"\0").decode(errors="replace")
-    number = layout.get(whole, "prog_type")
-    return name, ProgType(number) if number in list(ProgType) else ProgType.UNSPEC
+    return name, _type(layout.get(whole, "prog_type"))
+
+
+def _type(number: int) -> ProgType:
+    return ProgType(number) if number in list(ProgType) else ProgType.UNSPEC

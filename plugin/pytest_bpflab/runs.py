@@ -75,10 +75,11 @@ def watched(item: Callable[[], pytest.Item], hooks: pluggy.HookRelay, backend: B
 
     `item` gives the test that a run belongs to, when it is made.
     """
-    from pytest_bpflab.keeping import KeepingBackend
+    from pytest_bpflab.keeping import KeepingBackend, keeps
 
     hook = hooks.pytest_bpf_run
-    backend = KeepingBackend(backend)
+    if not keeps(backend):
+        backend = KeepingBackend(backend)
     if not hook.get_hookimpls():
         return backend
     from pytest_bpflab.watch import WatchingBackend

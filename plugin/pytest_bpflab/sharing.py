@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final
 
 import pytest
 
+from bpflab.trace.log import call_log
 from pytest_bpflab.lab import TestFileLab, open_for, refuse_unusable
 from pytest_bpflab.leaks import told_of_leaks
 from pytest_bpflab.runs import running, watched
@@ -39,6 +40,8 @@ class SharedLab:
         self.stale = True
         self._snapshot: Snapshot | None = None
         self._scope = lab.scope()
+        self._log = call_log(lab.backend)
+        self._mark = 0
 
     def begin(self) -> None:
         """Remember what there is, for the test that begins."""
@@ -47,6 +50,8 @@ class SharedLab:
         if self.stale:
             self._snapshot = self.lab.snapshot()
             self.stale = False
+        if self._log is not None:
+            self._mark = self._log.mark()
         self._scope.__enter__()
 
     def end(self) -> None:
@@ -56,7 +61,14 @@ class SharedLab:
         note_runs(running(), self.lab)
         self._scope.__exit__()
         if self._snapshot is not None:
-            self._snapshot.restore()
+            self._restore(self._snapshot)
+
+    def _restore(self, snapshot: Snapshot) -> None:
+        """Bring maps back; what a log has of the test is forgotten with it, unless the test did more than that."""
+        if self._log is None or snapshot.left_out or not self._log.only_made_since(self._mark):
+            snapshot.restore()
+        else:
+            self._log.rewound(self._mark, snapshot.restore)
 
 
 class Sharing:
@@ -94,6 +106,9 @@ class Sharing:
 
     def _end(self) -> None:
         self._begun = None
+        if len(self.labs) == 1:
+            self.labs[0].end()
+            return
         with ExitStack() as stack:
             for shared in self.labs:
                 stack.callback(shared.end)

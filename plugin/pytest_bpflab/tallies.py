@@ -49,10 +49,10 @@ def note_runs(item: pytest.Item, lab: Lab) -> None:
 
 def _told(tally: Tally) -> str:
     """Say what `Sums.add` reads again."""
-    verdicts = sorted((_verdict(tally.type, retval), count) for retval, count in tally.retvals.items())
+    verdicts = ",".join(sorted([f"{_verdict(tally.type, retval)}:{count}" for retval, count in tally.retvals.items()]))
     took = f" ns={tally.nanoseconds}" if tally.nanoseconds else ""
     steps = f" instructions={tally.instructions}" if tally.instructions else ""
-    return f"runs={tally.runs}{took}{steps} verdicts={','.join(f'{name}:{count}' for name, count in verdicts)}"
+    return f"runs={tally.runs}{took}{steps} verdicts={verdicts}"
 
 
 @lru_cache(maxsize=1024)

@@ -69,8 +69,9 @@ def logged(config: pytest.Config, backend: Backend) -> Backend:
     if not lines(config):
         return backend
     from bpflab.trace.log import CallLog
+    from pytest_bpflab.keeping import LogReader
 
-    log = CallLog(backend, live=always(config))
+    log = CallLog(backend, live=always(config), told=LogReader())
     _tracing(config).logs[log] = 0
     return log
 
@@ -78,7 +79,8 @@ def logged(config: pytest.Config, backend: Backend) -> Backend:
 class Tracing:
     """Adds the section to reports. `logs` gives for each open log how long it was when the running test began."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, always: bool) -> None:
+        self._always = always
         self.logs: WeakKeyDictionary[CallLog, int] = WeakKeyDictionary()
 
     @pytest.hookimpl(tryfirst=True)
@@ -93,7 +95,7 @@ class Tracing:
     ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
         """Tell the way of the last runs of a test that failed, or of each if that was asked for."""
         report = yield
-        wanted = report.failed or (always(item.config) and report.when == "call")
+        wanted = report.failed or (self._always and report.when == "call")
         if wanted and call.when != "teardown" and not report.skipped:
             from pytest_bpflab.ways import ways_text
 
@@ -102,9 +104,9 @@ class Tracing:
                 report.sections.append((TITLE, text))
         return report
 
-    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         """Show the ways of tests that passed; pytest shows those of the others itself."""
-        if not always(config) or "P" in terminalreporter.reportchars:
+        if not self._always or "P" in terminalreporter.reportchars:
             return
         for report in terminalreporter.getreports("passed"):
             for title, text in report.sections:
@@ -116,6 +118,6 @@ class Tracing:
 def _tracing(config: pytest.Config) -> Tracing:
     found = config.pluginmanager.get_plugin(NAME)
     if not isinstance(found, Tracing):
-        found = Tracing()
+        found = Tracing(always=always(config))
         config.pluginmanager.register(found, NAME)
     return found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
@@ -14,15 +15,15 @@ from bpflab import XDP, Lab
 from bpflab.backend.select import open_backend
 from bpflab.cli.demo import example_directory
 from bpflab.errors import TraceError
+from bpflab.obj.prebuilt import object_of
 from bpflab.trace import traceable
-from bpflab.trace.log import CallLog
+from bpflab.trace.log import CallLog, call_log
 from bpflab.trace.replay import replayed, runs_of
-from bpflab.trace.run import call_log
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-FIREWALL = example_directory() / "firewall.bpf.o"
+FIREWALL = object_of(example_directory() / "firewall.bpf.c")
 TELNET = bytes(
     Ether(src="02:00:00:00:00:01", dst="02:00:00:00:00:02") / IP(src="192.0.2.7", dst="192.0.2.1") / TCP(dport=23)
 )
@@ -144,7 +145,7 @@ def test_the_log_of_shared_memory_is_kept_too() -> None:
     with Lab(traceable("sim")) as lab:
         counts = lab.map("array", key="u32", value="u32", max_entries=2, name="counts", flags=1 << 10)
         with counts.memory() as memory:
-            memory[0] = 41
+            memory[:4] = (41).to_bytes(4, sys.byteorder)
             lab.program(COUNTING).run(TELNET)
         log = log_of(lab)
         (trace,) = replayed(log, runs_of(log)[-1:])

@@ -55,7 +55,7 @@ class Tally:
     def take(self) -> Tally:
         """Return what was counted, and begin anew."""
         taken = Tally(self.name, self.type)
-        taken.add(self.retvals, self.nanoseconds, self.instructions)
+        taken.retvals, taken.nanoseconds, taken.instructions = self.retvals, self.nanoseconds, self.instructions
         self.retvals, self.nanoseconds, self.instructions = {}, 0, 0
         return taken
 

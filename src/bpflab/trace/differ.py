@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from bpflab.abi.prog_types import ProgType
     from bpflab.backend.journal_entry import Reply
-    from bpflab.trace.log import MadeRun
+    from bpflab.trace.made import MadeRun
     from bpflab.trace.recorder import Recording
 
 RETVAL = 0xFFFFFFFF

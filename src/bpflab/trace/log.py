@@ -8,29 +8,28 @@ from __future__ import annotations
 
 import struct
 from collections import deque
-from dataclasses import dataclass
+from itertools import islice
 from typing import TYPE_CHECKING, Final
 
 from bpflab.abi.attr import LAYOUTS
 from bpflab.abi.commands import Command
-from bpflab.backend.base import simulated
+from bpflab.backend.base import Wrapping, simulated
 from bpflab.backend.capture import value_stride
 from bpflab.backend.journal import Journal, JournalBackend
-from bpflab.backend.journal_entry import Ask, Call, Reply
 from bpflab.backend.process_memory import read
 from bpflab.errors import FaultError
+from bpflab.trace.made import RUN, Made, MadeRun, Moment
 
 if TYPE_CHECKING:
     import ctypes
     from collections.abc import Callable
 
-    from bpflab.backend.base import Backend, MappedMemory
-    from bpflab.backend.journal_entry import Entry, FieldValue
+    from bpflab.backend.base import Backend, MappedMemory, Simulating
+    from bpflab.backend.journal_entry import Entry
     from bpflab.sim.backend import SimBackend
     from bpflab.trace.model import Trace
     from bpflab.trace.recorder import Recorder
 
-RUN: Final = LAYOUTS[Command.PROG_TEST_RUN]
 KEPT_TRACES: Final = 5
 """Traces that are kept of runs that are traced as they are made."""
 MOST_ENTRIES: Final = 50_000
@@ -46,79 +45,23 @@ ELEMENTS: Final = {
     Command.MAP_DELETE_BATCH: ("keys",),
 }
 """Commands on elements that are kept as they were made, and the pointers that they read."""
-POINTERS: Final = {
-    Command.PROG_TEST_RUN: ("data_in", "data_out", "ctx_in", "ctx_out"),
-    Command.MAP_UPDATE_ELEM: ("key", "value"),
-    Command.MAP_DELETE_ELEM: ("key",),
-    Command.MAP_UPDATE_BATCH: ("in_batch", "out_batch", "keys", "values"),
-    Command.MAP_DELETE_BATCH: ("in_batch", "out_batch", "keys", "values"),
-}
+RUN_COMMAND: Final = Command.PROG_TEST_RUN
 FIELDS: Final = struct.Struct("=" + "".join(field.format for field in RUN.fields[:12]))
 """The fields of a run's attr up to ctx_out, which follow on each other without gaps (linux/bpf.h)."""
-RUN_OUTPUTS: Final = frozenset({"retval", "duration"})
-
-
-@dataclass(frozen=True, slots=True)
-class Moment:
-    """What a simulated kernel had around a run: the time, the CPU, the place in its random numbers."""
-
-    clock: tuple[int, int]
-    cpu: int
-    chance: object
-
-
-@dataclass(frozen=True, slots=True)
-class Made:
-    """A call as it was made: its attr, the buffers that it reads by the names of their pointers, what was answered."""
-
-    command: Command
-    attr: bytes
-    inputs: dict[str, bytes]
-    errno: int
-
-    def entry(self) -> Call:
-        """Return it as a journal has it."""
-        layout, pointers = LAYOUTS[self.command], POINTERS[self.command]
-        attr = self.attr.ljust(layout.size, b"\0")
-        fields: dict[str, FieldValue] = {}
-        for field in layout.fields:
-            value = layout.get(attr, field.name)
-            if value and field.name not in pointers and field.name not in RUN_OUTPUTS:
-                fields[field.name] = value
-        ask = Ask(self.command, len(self.attr), fields, self.inputs, self._rooms(attr), self.attr[layout.size :])
-        return Call(ask, Reply(-1 if self.errno else 0, self.errno))
-
-    def _rooms(self, attr: bytes) -> dict[str, int]:
-        if self.command != Command.PROG_TEST_RUN:
-            return {}
-        return {name: RUN.get(attr, f"{name[:-4]}_size_out") for name in ("data_out", "ctx_out") if RUN.get(attr, name)}
-
-
-@dataclass(frozen=True, slots=True)
-class MadeRun(Made):
-    """A run of a program: what it answered, and what was around it on a simulated kernel."""
-
-    retval: int
-    output: bytes
-    ctx_output: bytes
-    moment: Moment | None
-    stopped: bool = False
-    """Whether the simulator stopped it for an unsafe act."""
-
-    @property
-    def packet(self) -> bytes:
-        """The packet that went in."""
-        return self.inputs.get("data_in", b"")
 
 
 class CallLog(JournalBackend):
     """Keeps the calls of a backend, to play them again: `log` in order, None once it became too long.
 
     With `live`, runs on the simulator are traced as they are made, which takes several times as long as running them.
+    `told` is called with what is kept, also after the log became too long.
     """
 
-    def __init__(self, inner: Backend, *, live: bool = False) -> None:
+    def __init__(
+        self, inner: Backend, *, live: bool = False, told: Callable[[Entry | Made], None] | None = None
+    ) -> None:
         super().__init__(inner)
+        self._told = told
         self.log: list[Entry | Made] | None = []
         self._count = 0
         self._traces: deque[tuple[int, Trace]] = deque(maxlen=KEPT_TRACES)
@@ -131,6 +74,23 @@ class CallLog(JournalBackend):
     def mark(self) -> int:
         """Return how long the log is; runs from here on are those since now."""
         return self._count
+
+    def only_made_since(self, mark: int) -> bool:
+        """Whether nothing but runs and changes of elements came since a mark."""
+        return self.log is not None and all(isinstance(entry, Made) for entry in islice(self.log, mark, None))
+
+    def rewound(self, mark: int, bring_back: Callable[[], None]) -> None:
+        """Forget the calls since a mark, and those of `bring_back`, which undoes what they changed."""
+        kept, self.log = self.log, None
+        recorder, self._recorder = self._recorder, None
+        try:
+            bring_back()
+        finally:
+            self.log, self._recorder = kept, recorder
+        if kept is not None:
+            del kept[mark:]
+            self._count = mark
+            self._traces.clear()
 
     def traces_since(self, mark: int) -> list[Trace]:
         """Return the traces of the last runs since a mark that were traced as they were made."""
@@ -157,19 +117,19 @@ class CallLog(JournalBackend):
         self._add(entry)
 
     def _add(self, entry: Entry | Made) -> None:
-        if isinstance(entry, MadeRun) and self._recorder is not None and self._recorder.last is not None:
-            self._traces.append((self._count, _traced(self._recorder, entry)))
         self._count += 1
+        if self._told:
+            self._told(entry)
         if self.log is not None:
             self.log.append(entry)
             if len(self.log) > MOST_ENTRIES:
                 self.log = None
 
     def _kept(self, command: int, attr: ctypes.c_void_p, size: int) -> int:
-        if command in NEUTRAL or (self.log is None and self._recorder is None):
-            return self.inner.bpf(command, attr, size)
-        if command == Command.PROG_TEST_RUN:
+        if command == RUN_COMMAND:
             return self._run(attr, size)
+        if command in NEUTRAL or (self.log is None and command in ELEMENTS):
+            return self.inner.bpf(command, attr, size)
         if command in ELEMENTS and not self._mapped:
             return self._element(Command(command), attr, size)
         return self._recorded(command, attr, size)
@@ -195,37 +155,38 @@ class CallLog(JournalBackend):
         inputs = {"data_in": read(data_in, data_size) or b""} if data_in else {}
         if ctx_in:
             inputs["ctx_in"] = read(ctx_in, ctx_size) or b""
-        moment = self._moment()
+        moment = self._moment(self._sim) if self._sim else None
         try:
-            result = self.inner.bpf(Command.PROG_TEST_RUN, pointer, size)
+            result = self.inner.bpf(RUN_COMMAND, pointer, size)
         except FaultError:
-            self._add(MadeRun(Command.PROG_TEST_RUN, attr[:size], inputs, 0, 0, b"", b"", moment, stopped=True))
+            self._add_run(MadeRun(RUN_COMMAND, attr[:size], inputs, 0, 0, b"", b"", moment, stopped=True))
             raise
-        self._add(MadeRun(Command.PROG_TEST_RUN, attr[:size], inputs, *self._answer(result, pointer, size), moment))
+        answer = _answer(pointer, size) if result >= 0 else (self.inner.errno(), 0, b"", b"")
+        self._add_run(MadeRun(RUN_COMMAND, attr[:size], inputs, *answer, moment))
         self._look(by_kernel=True)
         return result
 
-    def _answer(self, result: int, pointer: ctypes.c_void_p, size: int) -> tuple[int, int, bytes, bytes]:
-        if result < 0:
-            return self.inner.errno(), 0, b"", b""
-        _, retval, _, data_size, _, data, _, _, _, ctx_size, _, ctx = FIELDS.unpack_from(_attr(pointer, size))
-        output, ctx_output = (
-            read(at, length) or b"" if at else b"" for at, length in ((data, data_size), (ctx, ctx_size))
-        )
-        return 0, retval, output, ctx_output
+    def _add_run(self, run: MadeRun) -> None:
+        if self._recorder is not None and self._recorder.last is not None:
+            self._traces.append((self._count, _traced(self._recorder, run)))
+        self._add(run)
 
     def _look(self, *, by_kernel: bool) -> None:
         if self._mapped:
             with self._lock:
                 self._regions.look(by_kernel=by_kernel)
 
-    def _moment(self) -> Moment | None:
-        sim = self._sim
-        if sim is None:
-            return None
+    def _moment(self, sim: Simulating) -> Moment:
         if sim.random.drawn != self._chance[0]:
             self._chance = sim.random.drawn, sim.random.state()
         return Moment((sim.clock.now, sim.clock.epoch), sim.cpu, self._chance[1])
+
+
+def call_log(backend: Backend) -> CallLog | None:
+    """Return the log that a backend keeps, itself or one inside it; None where none is kept."""
+    if isinstance(backend, CallLog):
+        return backend
+    return call_log(backend.inner) if isinstance(backend, Wrapping) else None
 
 
 def _simulator(backend: Backend) -> SimBackend | None:
@@ -257,3 +218,10 @@ def _traced(recorder: Recorder, run: MadeRun) -> Trace:
 def _attr(pointer: ctypes.c_void_p, size: int) -> bytes:
     found = read(pointer.value or 0, min(size, 256)) or b""
     return found if len(found) >= RUN.size else found.ljust(RUN.size, b"\0")
+
+
+def _answer(pointer: ctypes.c_void_p, size: int) -> tuple[int, int, bytes, bytes]:
+    """Read what a run answered: errno, its return value, packet and context."""
+    _, retval, _, data_size, _, data, _, _, _, ctx_size, _, ctx = FIELDS.unpack_from(_attr(pointer, size))
+    output = (read(data, data_size) or b"") if data else b""
+    return 0, retval, output, (read(ctx, ctx_size) or b"") if ctx else b""

@@ -12,7 +12,7 @@ from bpflab.errors import FaultError, TraceError
 from bpflab.sim.backend import SimBackend
 from bpflab.sim.kernel import Machine
 from bpflab.trace.differ import Answer, differences
-from bpflab.trace.log import Made, MadeRun
+from bpflab.trace.made import Made, MadeRun
 from bpflab.trace.recorder import Recorder
 from bpflab.trace.run import trace_of
 
@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from bpflab.backend.journal_entry import Entry, Reply
-    from bpflab.trace.log import CallLog, Moment
+    from bpflab.trace.log import CallLog
+    from bpflab.trace.made import Moment
     from bpflab.trace.model import Trace
 
 WORLD: Final = ("interfaces", "routes", "neighbours")

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from bpflab.abi.verdicts import verdict_of
-from bpflab.backend.base import Wrapping, simulated
+from bpflab.backend.base import simulated
 from bpflab.errors import FaultError, TraceError
 from bpflab.trace.model import Trace
 from bpflab.trace.recorder import Recorder
@@ -39,6 +39,8 @@ def trace_run(
     backend that is not simulated, unless the Lab was opened on `traceable(...)`.
     """
     simulator = simulated(lab.backend)
+    from bpflab.trace.log import call_log
+
     log = None if simulator else call_log(lab.backend)
     if simulator is not None:
         with recording(simulator.world) as recorder:
@@ -58,15 +60,6 @@ def traceable(backend: str | Backend = "auto") -> Backend:
     from bpflab.trace.log import CallLog
 
     return CallLog(open_backend(backend))
-
-
-def call_log(backend: Backend) -> CallLog | None:
-    """Return the log that a backend keeps, itself or one inside it; None where none is kept."""
-    from bpflab.trace.log import CallLog
-
-    if isinstance(backend, CallLog):
-        return backend
-    return call_log(backend.inner) if isinstance(backend, Wrapping) else None
 
 
 @contextmanager
