@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field, replace
 from ipaddress import ip_address
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from bpflab_packets.checksum import Checksum, Kind, crc32c, updated
 from bpflab_packets.layout import LENGTHS, NO_PAYLOAD, Layer, Place, checksums_of, fields_of, layers_of
@@ -16,6 +17,9 @@ Value: TypeAlias = int | bytes | str
 """What a field is set to: a number, its bytes, or an address as text (IPv4, IPv6, `02:00:00:00:00:01`)."""
 Links: TypeAlias = tuple[tuple[int, int], ...]
 """(number of a checksum, what a change counts in its sum) for each checksum that covers some bytes."""
+
+SIX_BYTES: Final = re.compile(r"[0-9A-Fa-f]{2}(:[0-9A-Fa-f]{2}){5}")
+"""A hardware address; `::1:8cd0:5c3:1000` has as many colons and characters, and is none."""
 
 
 class TemplateError(ValueError):
@@ -180,7 +184,7 @@ def _payload_at(layers: list[tuple[Layer, Any]], places: Mapping[str, Place], da
 
 def _address(text: str) -> bytes:
     try:
-        return bytes.fromhex(text.replace(":", "")) if text.count(":") == 5 and len(text) == 17 else _ip(text)
+        return bytes.fromhex(text.replace(":", "")) if SIX_BYTES.fullmatch(text) else _ip(text)
     except ValueError as error:
         raise TemplateError(
             f"{text!r} is no address; expected IPv4, IPv6 or six bytes as 02:00:00:00:00:01."

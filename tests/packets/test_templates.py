@@ -175,7 +175,8 @@ def test_importing_the_builders_does_not_import_scapy() -> None:
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
-def test_ipv6_addresses_are_counted_by_the_checksum() -> None:
-    patched = FAMILIES["udp6"]().patch({"IPv6.src": "2001:db8::77"})
-    assert Ether(patched)[IPv6].src == "2001:db8::77"
+@pytest.mark.parametrize("address", ["2001:db8::77", "::", "::1:8cd0:5c3:1000"])
+def test_ipv6_addresses_are_counted_by_the_checksum(address: str) -> None:
+    patched = FAMILIES["udp6"]().patch({"IPv6.src": address})
+    assert Ether(patched)[IPv6].src == address
     assert patched == rebuilt(Ether(patched))
