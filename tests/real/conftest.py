@@ -33,6 +33,8 @@ PAYLOAD = 80
 """The most bytes of payload."""
 LEAST = 14
 """The kernel runs nothing shorter than an Ethernet header."""
+NETWORK = {b"\x08\x00": 20, b"\x86\xdd": 40}
+"""It makes no socket buffer of a packet that ends before its IP header does."""
 
 Kind: TypeAlias = tuple[Template, Iterable[str] | None]
 """A template and its fields that vary; None for those that vary by default."""
@@ -47,14 +49,17 @@ def varied(kind: Kind) -> Variation:
     return Variation.of(template, free_fields(template) if names is None else names, payload=takes_payload(template))
 
 
-def packets_of(kinds: Sequence[Kind], count: int = PACKETS, seed: int = SEED) -> list[bytes]:
-    """Draw packets of the kinds, some of them sent again and some spoilt; the same in every run."""
+def packets_of(kinds: Sequence[Kind], count: int = PACKETS, *, seed: int = SEED, tc: bool = False) -> list[bytes]:
+    """Draw packets of the kinds, some of them sent again and some spoilt; the same in every run.
+
+    With `tc` they are those that the kernel makes socket buffers of.
+    """
     chance = random.Random(seed)
     variations = [varied(kind) for kind in kinds]
     drawn = list[bytes]()
     while len(drawn) < count:
         data = chance.choice(drawn) if drawn and chance.random() < AGAIN else one_of(chance, variations)
-        if len(data) >= LEAST:
+        if len(data) >= LEAST + (NETWORK.get(data[12:14], 1) if tc else 0):
             drawn.append(data)
     return drawn
 
