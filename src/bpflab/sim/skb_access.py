@@ -73,3 +73,7 @@ TC: Final = Access(
     hidden=SOCKET | {"flow_keys"},
     writable=frozenset({"mark", "tc_index", "priority", "cb", "tc_classid", "tstamp", "queue_mapping"}),
 )
+SK_SKB: Final = Access(
+    hidden=frozenset({"mark", "tc_classid", "data_meta", "tstamp", "wire_len", "hwtstamp", "flow_keys", "tstamp_type"}),
+    writable=frozenset({"tc_index", "priority"}),
+)

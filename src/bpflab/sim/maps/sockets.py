@@ -1,7 +1,7 @@
 """Maps of sockets: XSKMAP, SOCKMAP, SOCKHASH, REUSEPORT_SOCKARRAY.
 
-The simulated kernel has no sockets of its own. Sockets of the process can be put in and taken out, as
-bookkeeping with their cookies; nothing is sent through them.
+Sockets of the process, by their descriptors, and of the simulated world, by their cookies, can be put in and taken
+out; nothing is sent through them: a redirect to one becomes an event.
 """
 
 from __future__ import annotations
@@ -42,8 +42,13 @@ class SocketMap(SimMap):
         return self.cookies[key].to_bytes(COOKIE_SIZE, self.byteorder)
 
     def read_socket(self, value: bytes) -> int:
-        """Return the cookie of the socket whose descriptor is the value; EOPNOTSUPP for an unfit socket."""
+        """Return the cookie of the socket whose descriptor is the value; EOPNOTSUPP for an unfit socket.
+
+        A socket of the simulated world has no descriptor: its cookie stands for it.
+        """
         fd = int.from_bytes(value, self.byteorder)
+        if any(sock.cookie == fd for sock in self.kernel.world.sockets):
+            return fd
         refuse_if(fd > (1 << 31) - 1)
         kind, cookie = socket_cookie(fd)
         refuse_if(kind not in STREAM_AND_DATAGRAM, Errno.EOPNOTSUPP)
@@ -64,7 +69,10 @@ class SockMap(SocketMap, IndexedMap):
 
     def update(self, key: bytes, value: bytes, flags: int) -> int:
         """Put a socket at an index."""
-        cookie = self.read_socket(value)
+        return self.update_socket(key, self.read_socket(value), flags)
+
+    def update_socket(self, key: bytes, cookie: int, flags: int) -> int:
+        """Put a socket at an index, by its cookie."""
         if flags > EXIST:
             return -Errno.EINVAL
         if self.index(key) >= self.max_entries:
@@ -83,7 +91,10 @@ class SockHash(SocketMap):
 
     def update(self, key: bytes, value: bytes, flags: int) -> int:
         """Put a socket at a key; E2BIG when the map is full."""
-        cookie = self.read_socket(value)
+        return self.update_socket(key, self.read_socket(value), flags)
+
+    def update_socket(self, key: bytes, cookie: int, flags: int) -> int:
+        """Put a socket at a key, by its cookie."""
         if flags > EXIST:
             return -Errno.EINVAL
         if key not in self.cookies and flags != EXIST and len(self.cookies) >= self.max_entries:
