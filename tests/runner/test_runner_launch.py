@@ -61,7 +61,7 @@ def test_the_guest_has_its_packages_then_bpflab_then_the_users_path(monkeypatch:
     packages, own, mine = launch().environment["PYTHONPATH"].split(":")
     assert (Path(packages) / "installed.py").exists()
     assert {"bpflab", "pytest_bpflab", "bpflab_packets"} < {path.name for path in Path(own).iterdir()}
-    assert (Path(own) / "bpflab" / "lab.py").exists()
+    assert (Path(own) / "bpflab" / "errors.py").exists()
     assert mine == "/mine"
 
 
@@ -117,6 +117,25 @@ def test_a_later_release_is_taken_only_where_the_hosts_lacks_the_architecture(
 def test_absolute_links_of_packages_stay_in_the_sysroot() -> None:
     link = Path(launch().command[2]) / "usr/lib/absolute"
     assert str(link.readlink()) == "real"
+
+
+@pytest.mark.usefixtures("mirror")
+def test_a_guest_of_another_python_keeps_its_byte_code_in_the_cache(
+    calls: Calls, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bpflab.runner.bytecode.is_the_hosts", lambda _: False)
+    monkeypatch.setattr("bpflab.runner.packages.is_the_hosts", lambda _: False)
+    monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
+    environment = launch().environment
+    assert Path(environment["PYTHONPYCACHEPREFIX"]).is_relative_to(tmp_path / "cache")
+    assert not environment["PYTHONDONTWRITEBYTECODE"]
+    assert "--no-compile" in calls("pip")[0]
+
+
+@pytest.mark.usefixtures("mirror")
+def test_a_guest_of_the_hosts_python_shares_its_byte_code(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("bpflab.runner.bytecode.is_the_hosts", lambda _: True)
+    assert "PYTHONPYCACHEPREFIX" not in launch().environment
 
 
 @pytest.mark.usefixtures("mirror")

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from bpflab.abi.architectures import current
+from bpflab.runner.bytecode import bytecode_environment
 from bpflab.runner.packages import guest_packages, own_packages
 from bpflab.runner.progress import silent
 from bpflab.runner.qemu import emulator
@@ -64,7 +65,8 @@ def prepare(cache: Cache, guest: Guest, requirements: Sequence[str] = (), progre
     packages = guest_packages(cache, guest, system.facts, requirements, progress)
     paths = [str(packages.tree), str(own_packages(cache).tree)]
     command = (str(qemu), "-L", str(system.tree), str(system.tree / system.facts["python"]))
-    return Launch(command, guest_environment(os.environ, paths), system.tree)
+    environment = guest_environment(os.environ, paths)
+    return Launch(command, {**environment, **bytecode_environment(cache, guest, system.facts["version"])}, system.tree)
 
 
 def guest_environment(host: Mapping[str, str], paths: Sequence[str]) -> dict[str, str]:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from bpflab.errors import RunnerError
+from bpflab.runner.bytecode import is_the_hosts
 from bpflab.runner.process import run
 from bpflab.runner.progress import silent
 
@@ -39,6 +40,7 @@ def guest_packages(
         command = [*pip(), "install", "--quiet", "--target", str(tree), "--only-binary=:all:"]
         command += ["--no-warn-conflicts", "--implementation", "cp", "--python-version", system["version"]]
         command += [f"--platform={tag}" for tag in wheel_tags(guest, system["glibc"])]
+        command += [] if is_the_hosts(system["version"]) else ["--no-compile"]
         run([*command, *wanted], failing=f"Python packages for {guest.name} could not be installed")
         return {"requirements": " ".join(wanted)}
 

@@ -1,6 +1,7 @@
 """The types of the simulated kernel: BTF that its programs, helpers and objects refer to.
 
-They are read when they are first asked for, so a kernel whose programs never name a type costs nothing.
+They are read when they are first asked for, and so are the modules that read them: a kernel whose programs never
+name a type costs nothing.
 """
 
 from __future__ import annotations
@@ -11,16 +12,14 @@ from typing import TYPE_CHECKING, Final
 from bpflab.abi.btf import BtfKind
 from bpflab.abi.kfuncs import KfuncFlag, kfunc
 from bpflab.errors import ArgumentError, BtfError
-from bpflab.obj.btf import KERNEL_BTF, Btf
-from bpflab.obj.btf_append import append
-from bpflab.obj.btf_types import Func, FuncProto
-from bpflab.sim.prototype import declared
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from bpflab.abi.layout import ByteOrder
     from bpflab.abi.prog_types import ProgType
+    from bpflab.obj.btf import Btf
+    from bpflab.obj.btf_types import Func, FuncProto
 
 RUNNING: Final = "running"
 """The types of the kernel that this process runs on."""
@@ -57,6 +56,8 @@ class KernelTypes:
         """Return the kernel function of an id with its prototype; None if the id is not one's."""
         if self.btf is None or btf_id not in self.btf or self.btf.kind(btf_id) is not BtfKind.FUNC:
             return None
+        from bpflab.obj.btf_types import Func, FuncProto
+
         found = self.btf.get(btf_id, Func)
         return found, self.btf.get(found.type_id, FuncProto)
 
@@ -70,6 +71,9 @@ class KernelTypes:
 
     def declare(self, prototype: str, flags: KfuncFlag) -> str:
         """Add a function that the kernel does not have, by its prototype in C, and return its name."""
+        from bpflab.obj.btf_append import append
+        from bpflab.sim.prototype import declared
+
         btf = self.required("A function of the kernel")
         name, types = declared(btf, prototype)
         if btf.find(name, BtfKind.FUNC) is None:
@@ -82,11 +86,15 @@ class KernelTypes:
             return None
         if self._source == RUNNING:
             return _running(self._byteorder)
+        from bpflab.obj.btf import Btf
+
         return Btf(self._source) if isinstance(self._source, bytes) else Btf.read(self._source)
 
 
 @lru_cache(maxsize=2)
 def _running(byteorder: ByteOrder) -> Btf | None:
+    from bpflab.obj.btf import KERNEL_BTF, Btf
+
     try:
         found = Btf(KERNEL_BTF.read_bytes())
     except (OSError, BtfError):
