@@ -9,6 +9,7 @@ from typing import Final
 import pytest
 
 from bpflab.coverage import CoverageData, read_file
+from bpflab.obj.prebuilt import object_of
 
 EXAMPLE: Final = Path(__file__).parents[2] / "examples/xdp_firewall"
 
@@ -139,7 +140,7 @@ def test_a_session_fails_when_too_little_ran(suite: pytest.Pytester, least: str,
 
 
 def test_every_kind_of_report_is_written_where_it_was_asked_for(suite: pytest.Pytester) -> None:
-    shutil.copy(EXAMPLE / "firewall.bpf.o", suite.path)
+    shutil.copy(object_of(EXAMPLE / "firewall.bpf.c"), suite.path / "firewall.bpf.o")
     shutil.copy(EXAMPLE / "firewall.bpf.c", suite.path)
     suite.makepyfile("""
         def test_firewall(bpf):
@@ -161,7 +162,7 @@ def test_every_kind_of_report_is_written_where_it_was_asked_for(suite: pytest.Py
 
 
 def test_only_the_files_under_a_source_are_reported(suite: pytest.Pytester) -> None:
-    shutil.copy(EXAMPLE / "firewall.bpf.o", suite.path)
+    shutil.copy(object_of(EXAMPLE / "firewall.bpf.c"), suite.path / "firewall.bpf.o")
     shutil.copy(EXAMPLE / "firewall.bpf.c", suite.path)
     suite.makepyfile("def test_firewall(bpf): bpf.load('firewall.bpf.o')")
     suite.runpytest_inprocess("--bpf=sim", "--bpf-cov=firewall.bpf.c").stdout.fnmatch_lines(["firewall.bpf.c  *   0%"])

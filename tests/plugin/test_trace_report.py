@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from bpflab.cli.demo import example_directory
+from bpflab.obj.prebuilt import object_of
 from pytest_bpflab.report_dir import DEFAULT
 
 EXPECTED = Path(__file__).parent / "trace_expected"
@@ -52,7 +53,7 @@ UPTIME = """
 @pytest.fixture
 def tracing(suite: pytest.Pytester) -> pytest.Pytester:
     """A directory with a packet to telnet and the firewall's object, in which a port is blocked the wrong way round."""
-    shutil.copy(example_directory() / "firewall.bpf.o", suite.path)
+    shutil.copy(object_of(example_directory() / "firewall.bpf.c"), suite.path / "firewall.bpf.o")
     suite.makepyfile(packet=PACKET)
     return suite
 

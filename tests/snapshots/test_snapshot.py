@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -126,7 +127,7 @@ def test_a_ring_buffer_is_empty_again(bpf: Lab) -> None:
         snapshot.restore()
         assert list(consumer.drain()) == []
         program.run(bytes(14))
-        assert [bytes(event) for event in consumer.drain()] == [(7).to_bytes(8, "little")]
+        assert [bytes(event) for event in consumer.drain()] == [(7).to_bytes(8, sys.byteorder)]
 
 
 def test_what_cannot_come_back_is_named(bpf: Lab) -> None:
