@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import TYPE_CHECKING, Final
 
 from bpflab.abi.context import layout_of
 from bpflab.abi.errno import Errno
 from bpflab.abi.flags import MapFlag, ProgFlag
-from bpflab.abi.insn import WideSource
+from bpflab.abi.helpers import ReturnKind, table
+from bpflab.abi.insn import CALL, WideSource
 from bpflab.abi.map_types import MapType
 from bpflab.abi.prog_types import ProgType
 from bpflab.sim.check import MapFacts, MapReference, Refused, Subject, check_once, rewrite
 from bpflab.sim.engine import prepare
 from bpflab.sim.functions import functions
 from bpflab.sim.hooks import OpaqueHook, find_hook
+from bpflab.sim.hooks.typed import prototype
 from bpflab.sim.kfunc_calls import KfuncCalls, kfunc_calls
 from bpflab.sim.maps.map_in_map import ArrayOfMaps, HashOfMaps
 from bpflab.sim.maps.prog_array import ProgArrayMap
@@ -34,6 +37,7 @@ if TYPE_CHECKING:
 RDONLY_PROG: Final = int(MapFlag.RDONLY_PROG)
 MAY_WRITE: Final = frozenset({ProgType.STRUCT_OPS})
 """Types whose programs may write to some fields of the kernel's objects; which ones is not looked at."""
+VOID_TYPES: Final = frozenset({ProgType.STRUCT_OPS, ProgType.LSM})
 MAX_FROZEN: Final = 1 << 20
 """Contents of read-only maps up to this many bytes are shown to the check."""
 
@@ -56,6 +60,7 @@ def load(kernel: SimKernel, spec: ProgSpec, request: Request, btf: SimBtf | None
     )
     bound = resolver.bound(request["fd_array_cnt"])
     program = SimProgram(kernel, spec, engine, map_slots=addresses.maps, bound=bound, btf=btf)
+    program.returns_nothing = _returns_nothing(spec)
     program.processed = checked.processed
     program.context_end = max((field.offset + field.size for field in checked.context.values()), default=0)
     try:
@@ -88,7 +93,7 @@ def _subject(kernel: SimKernel, spec: ProgSpec, btf: SimBtf | None, addresses: A
     hook, helpers, structure = find_hook(spec.type), kernel.helpers(spec.type), layout_of(spec.type)
     known = functions(spec.func_info, btf, structure.name if structure else None)
     anything = isinstance(hook, OpaqueHook)
-    typed = bool(calls.facts or spec.attach_btf_id)
+    typed = bool(calls.facts or spec.attach_btf_id or _gets_typed(spec))
 
     def allowed(number: int) -> bool:
         return hook.helper_allowed(spec, number) and (anything or number in helpers)
@@ -111,8 +116,27 @@ def _subject(kernel: SimKernel, spec: ProgSpec, btf: SimBtf | None, addresses: A
         kernel_types=kernel.types.btf if typed else None,
         own_types=btf.types if btf is not None else None,
         writable_types=spec.type in MAY_WRITE,
+        returns_nothing=_returns_nothing(spec),
         kfuncs=calls.facts,
     )
+
+
+def _gets_typed(spec: ProgSpec) -> bool:
+    """Say whether a program calls a helper that gives it an object of one of the kernel's types."""
+    calls = (insn.imm for insn in spec.insns if insn.opcode == CALL and not insn.src)
+    return not typed_helpers().isdisjoint(calls)
+
+
+@cache
+def typed_helpers() -> frozenset[int]:
+    """Return the ids of helpers whose result is a pointer to one of the kernel's types."""
+    return frozenset(row.id for row in table() if row.returns.kind is ReturnKind.BTF_PTR)
+
+
+def _returns_nothing(spec: ProgSpec) -> bool:
+    """Say whether a program stands for a function without a result: r0 need not be set at its end then."""
+    found = prototype(spec) if spec.type in VOID_TYPES else None
+    return found is not None and not found[1].return_id
 
 
 def _reference(spec: ProgSpec, slot: int, target: SimMap) -> MapReference:

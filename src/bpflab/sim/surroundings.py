@@ -5,12 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from bpflab.abi.errno import Errno
 from bpflab.errors import ArgumentError
 from bpflab.sim.cgroups import ROOT_ID, Cgroup, identity_of
+from bpflab.sim.refusal import refuse_if
+from bpflab.sim.region import OFFSET_BITS
 from bpflab.sim.tasks import Task, own_facts, task_of
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Hashable, Sequence
     from pathlib import Path
     from typing import SupportsInt
 
@@ -180,7 +183,18 @@ class Surroundings:
 
     def descriptor(self, target: SupportsInt) -> int:
         """Return a number that storage maps take as the key of an object of this world, as if it were a descriptor."""
-        return int(target) >> 32
+        return int(target) >> OFFSET_BITS
+
+    def identity_of(self, descriptor: int) -> Hashable:
+        """Return what tells an object of this world from others by such a number; `Refusal` (EBADF)."""
+        address = descriptor << OFFSET_BITS
+        refuse_if(self._world.memory.find(address) is None, Errno.EBADF)
+        return self.identity_at(address)
+
+    def identity_at(self, address: int) -> Hashable:
+        """Return it by address: cgroups that have a directory are told apart by that."""
+        found = (each.identity for each in self.cgroups if each.laid_out and each.laid_out.address == address)
+        return next(found, None) or address
 
     def tracepoint(self, event: str, /, **values: Any) -> bytes:  # noqa: ANN401 - the fields' own
         """Return the record of an event by BTF (`struct trace_event_raw_<event>`), for `run(ctx=...)`.

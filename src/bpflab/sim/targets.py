@@ -52,6 +52,15 @@ def inode(fd: int) -> int:
     return _status(fd).st_ino
 
 
+def process_of(fd: int) -> int | None:
+    """Return the number of the process of a pidfd, None for any other descriptor."""
+    try:
+        lines = Path(f"/proc/self/fdinfo/{fd}").read_text("ascii").splitlines()
+    except OSError:
+        return None
+    return next((int(line.split()[1]) for line in lines if line.startswith("Pid:")), None)
+
+
 def network_namespace(fd: int | None) -> Hashable:
     """Return what tells a network namespace from others, the process's own for None; EBADF, EINVAL."""
     if fd is None:

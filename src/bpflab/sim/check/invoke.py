@@ -15,7 +15,7 @@ from bpflab.sim.check.arguments import Call, check_arguments
 from bpflab.sim.check.frames import forget_arguments, open_frame, wait_for_callback
 from bpflab.sim.check.kfunc import call_kfunc
 from bpflab.sim.check.sections import check_helper_here, check_left, spin_lock, spin_unlock
-from bpflab.sim.check.sockets import CASTS, SOCKET_CASTS, struct_id
+from bpflab.sim.check.sockets import CASTS, struct_id
 from bpflab.sim.check.state import Reference
 from bpflab.sim.check.types import Kind
 from bpflab.sim.check.value import ANY, SCALAR, Value, lower_half, signed_bounds
@@ -97,6 +97,8 @@ def _end(checker: Checker, state: State) -> None:
         lines.append("BPF_EXIT instruction in main prog would lead to reference leak")
         checker.refuse("\n".join(lines), Errno.EINVAL)
     check_left(checker, state)
+    if checker.subject.returns_nothing and state.frame.start not in checker.subject.globals:
+        return
     result = checker.read(state, 0)
     wanted = checker.subject.return_range
     if wanted is None or result.kind is Kind.ANY or state.frame.start in checker.subject.globals:
@@ -208,7 +210,7 @@ def _result(checker: Checker, state: State, made: Call) -> Value | None:
         value = value._replace(nullable=True, id=checker.new_id())
     if made.held and made.helper.name in CASTS:
         value = value._replace(reference=made.held)
-    if returns.kind is ReturnKind.BTF_PTR and made.helper.name in SOCKET_CASTS:
+    if returns.kind is ReturnKind.BTF_PTR:
         value = value._replace(btf=struct_id(checker.subject.kernel_types, returns.of))
     if _acquires(made):
         value = value._replace(reference=checker.new_id())

@@ -39,8 +39,6 @@ CASTS: Final = frozenset(
     }
 )
 """Helpers whose result is the socket that they are given, held or not as that was."""
-SOCKET_CASTS: Final = frozenset({name for name in CASTS if name.startswith("skc_")} | {"skc_to_unix_sock"})
-"""Helpers that give a structure of the kernel."""
 
 
 def struct_id(btf: Btf | None, name: str) -> int:

@@ -13,8 +13,9 @@ from bpflab.abi.map_types import MapType
 from bpflab.sim.maps import record
 from bpflab.sim.maps.base import EXIST, LOCK, NOEXIST, SimMap
 from bpflab.sim.maps.element import Element
+from bpflab.sim.memory import FIRST_LASTING
 from bpflab.sim.refusal import Refusal, refuse_if
-from bpflab.sim.targets import cgroup, file_identity, socket_cookie
+from bpflab.sim.targets import cgroup, file_identity, process_of, socket_cookie
 
 if TYPE_CHECKING:
     from collections.abc import Hashable
@@ -104,15 +105,26 @@ class StorageMap(SimMap):
         super().free()
 
     def _owner(self, key: bytes) -> Hashable:
-        return self.owner(int.from_bytes(key, self.byteorder, signed=True))
+        fd = int.from_bytes(key, self.byteorder, signed=True)
+        return self.kernel.world.identity_of(fd) if fd >= FIRST_LASTING else self.owner(fd)
 
 
 class SkStorageMap(StorageMap):
     """SK_STORAGE."""
 
     def owner(self, fd: int) -> Hashable:
-        """Return a socket's cookie."""
-        return socket_cookie(fd)[1]
+        """Return a socket's cookie; one of the world's sockets has no descriptor, its cookie stands for it."""
+        return fd if any(sock.cookie == fd for sock in self.kernel.world.sockets) else socket_cookie(fd)[1]
+
+
+class TaskStorageMap(StorageMap):
+    """TASK_STORAGE."""
+
+    def owner(self, fd: int) -> Hashable:
+        """Return the task of the world that a pidfd's process stands for, or else the process itself."""
+        pid = process_of(fd)
+        found = next((task for task in self.kernel.world.tasks if task.pid == pid), None)
+        return file_identity(fd) if found is None else found.address
 
 
 class CgrpStorageMap(StorageMap):
@@ -126,6 +138,6 @@ class CgrpStorageMap(StorageMap):
 TYPES = {
     MapType.SK_STORAGE: SkStorageMap,
     MapType.INODE_STORAGE: StorageMap,
-    MapType.TASK_STORAGE: StorageMap,
+    MapType.TASK_STORAGE: TaskStorageMap,
     MapType.CGRP_STORAGE: CgrpStorageMap,
 }
