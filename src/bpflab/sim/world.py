@@ -15,6 +15,7 @@ from bpflab.abi.kfuncs import flags_of
 from bpflab.errors import ArgumentError
 from bpflab.sim.kernel_types import KernelTypes
 from bpflab.sim.memory import Memory
+from bpflab.sim.received import Received
 from bpflab.sim.refusal import Refusal
 from bpflab.sim.region import RegionKind
 from bpflab.sim.surroundings import Surroundings
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import SupportsBytes
 
+    from bpflab.sim.conntrack import Conntrack
     from bpflab.sim.events import Event
     from bpflab.sim.maps.storage import StorageMap
     from bpflab.sim.network import Network as PacketNetwork
@@ -94,6 +96,17 @@ class World(Surroundings):
     memory: Memory = field(default_factory=Memory, repr=False)
     types: KernelTypes = field(default_factory=lambda: KernelTypes(None, "little"), repr=False)
     network: Callable[[], PacketNetwork] | None = field(default=None, repr=False)
+    received: Received = field(default_factory=Received)
+    _conntrack: Conntrack | None = field(default=None, repr=False)
+
+    @property
+    def conntrack(self) -> Conntrack:
+        """The table of connections that programs look up and change."""
+        from bpflab.sim.conntrack import Conntrack
+
+        if self._conntrack is None:
+            self._conntrack = Conntrack(self)
+        return self._conntrack
     sockets: list[Socket] = field(default_factory=list)
     packet_socket: Socket | Literal["own"] | None = "own"
     run_socket: Socket | None = field(default=None, repr=False)
@@ -141,6 +154,16 @@ class World(Surroundings):
         `ret_null`, `acquire`, `sleepable`. Add it before the programs that call it are loaded.
         """
         self.kfuncs[self.types.declare(prototype, flags_of(flags))] = function
+
+    def struct_ops(self, btf: bytes, name: str) -> None:
+        """Let programs implement a struct of operations that the kernel of the types does not have.
+
+        `btf` is the BTF of an object that declares it (`read_object(path).btf`), `name` its name, such as `sched_ext_ops`.
+        Call it before the object is loaded.
+        """
+        from bpflab.obj.btf import Btf
+
+        self.types.declare_ops(Btf(btf), name)
 
     def add_interface(
         self,

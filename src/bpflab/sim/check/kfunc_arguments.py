@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from bpflab.sim.check.checker import Checker
     from bpflab.sim.check.state import State
     from bpflab.sim.check.subject import KfuncFacts
+    from bpflab.sim.check.value import Value
 
 NULLABLE: Final = ("__nullable", "__opt")
 IGNORED: Final = ("__ign", "__irq_flag")
@@ -26,6 +27,7 @@ IGNORED: Final = ("__ign", "__irq_flag")
 CONSTANT: Final = ("__k", "__szk")
 SIZE: Final = ("__sz", "__szk")
 MADE: Final = "__uninit"
+BEING_MADE: Final = "___init"
 DYNPTR: Final = "bpf_dynptr"
 CLONE: Final = "bpf_dynptr_clone"
 WRITES: Final = "bpf_dynptr_slice_rdwr"
@@ -79,8 +81,29 @@ def _check_pointer(checker: Checker, state: State, btf: Btf, facts: KfuncFacts, 
         checker.refuse(f"arg#{reg - 1} pointer type STRUCT {target.name} must point to scalar", Errno.EINVAL)
     elif value.kind in PLAIN and not (reg == 1 and facts.flags & ITERATES) and not _sized(facts, reg):
         _check_plain(checker, state, pointed_size(btf, parameter.type_id, through=True), reg)
-    elif facts.flags & KfuncFlag.TRUSTED_ARGS and value.kind is Kind.BTF and value.btf > 0:
+    elif value.kind in {Kind.BTF, Kind.TRUSTED_BTF} and value.btf > 0:
+        _check_typed(checker, btf, facts, reg, value)
+
+
+def _check_typed(checker: Checker, btf: Btf, facts: KfuncFacts, reg: int, value: Value) -> None:
+    if facts.flags & KfuncFlag.TRUSTED_ARGS and value.kind is Kind.BTF:
         checker.refuse(f"R{reg} must be referenced or trusted", Errno.EINVAL)
+    pointer = resolved(btf, facts.proto.parameters[reg - 1].type_id)
+    wanted = resolved(btf, pointer.type_id) if isinstance(pointer, Pointer) else pointer
+    if value.off or value.varies or not isinstance(wanted, Composite) or begins_with(btf, value.btf, wanted.name):
+        return
+    text = f"kernel function {facts.name} args#{reg - 1} expected pointer to STRUCT {wanted.name}"
+    checker.refuse(f"{text} but R{reg} has a pointer to STRUCT {btf.name(value.btf)}", Errno.EINVAL)
+
+
+def begins_with(btf: Btf, type_id: int, name: str) -> bool:
+    """Whether a struct is one of a name, or begins with one; an entry that is made (`___init`) is not one that is."""
+    found = resolved(btf, type_id)
+    if found.name == name:
+        return True
+    if not isinstance(found, Composite) or not found.members or found.name == f"{name}{BEING_MADE}":
+        return False
+    return begins_with(btf, found.members[0].type_id, name)
 
 
 def _check_dynptr(checker: Checker, state: State, facts: KfuncFacts, reg: int) -> None:

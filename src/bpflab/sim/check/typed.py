@@ -5,7 +5,8 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
-from bpflab.obj.btf_layout import resolve, resolved, size_of
+from bpflab.abi.writable_fields import WRITABLE
+from bpflab.obj.btf_layout import fields, resolve, resolved, size_of
 from bpflab.obj.btf_types import Array, Composite, Pointer
 from bpflab.sim.check.types import Kind
 from bpflab.sim.check.value import Value, of_width
@@ -33,7 +34,7 @@ def access_typed(checker: Checker, state: State, pointer: Value, wanted: Access)
     btf = checker.subject.types_of(pointer.btf)
     if btf is None or not pointer.btf:
         return of_width(wanted.size)
-    if wanted.write and pointer.btf > 0 and not checker.subject.writable_types:
+    if wanted.write and pointer.btf > 0 and not _may_write(checker, btf, pointer, wanted):
         checker.refuse("only read is supported")
     if pointer.btf > 0 and not wanted.write:
         checker.probes.add(state.pc)
@@ -50,6 +51,26 @@ def access_typed(checker: Checker, state: State, pointer: Value, wanted: Access)
     if pointer.btf < 0:
         return of_width(wanted.size) if not wanted.write else Value(Kind.ANY)
     return Value(Kind.BTF, btf=target)
+
+
+def _may_write(checker: Checker, btf: Btf, pointer: Value, wanted: Access) -> bool:
+    """Whether this program may write these bytes: all of them, or a field that its type may change."""
+    if checker.subject.writable_types:
+        return True
+    written = range(pointer.off + wanted.off, pointer.off + wanted.off + wanted.size)
+    name = btf.name(pointer.btf)
+    allowed = {field for (owner, field), types in WRITABLE.items() if owner == name and checker.subject.type in types}
+    return any(_covers(btf, pointer.btf, field, written) for field in allowed)
+
+
+def _covers(btf: Btf, type_id: int, name: str, written: range) -> bool:
+    for each in fields(btf, type_id):
+        if each.name == name:
+            return each.offset <= written.start and written.stop <= each.offset + each.bit_size // 8
+        inner = resolved(btf, each.type_id)
+        if isinstance(inner, Composite) and not each.offset and _covers(btf, each.type_id, name, written):
+            return True
+    return False
 
 
 @lru_cache(maxsize=4096)
