@@ -112,3 +112,15 @@ class InfraredKey(Event):
     toggle: int = 0
     repeat: bool = False
     movement: tuple[int, int] = (0, 0)
+
+
+@dataclass(frozen=True, slots=True)
+class SocketChosen(Event):
+    """The socket that a program chose for a packet or connection: by sk_assign, or sk_select_reuseport.
+
+    `cookie` is the socket's, 0 for none; `packet` is empty where the program sees addresses alone.
+    """
+
+    helper: str
+    cookie: int
+    packet: bytes = b""

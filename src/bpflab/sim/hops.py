@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 from bpflab.abi.context import layout
 from bpflab.abi.verdicts import TCX, XDP
 from bpflab.sim.hooks import sched_cls, xdp
-from bpflab.sim.path import Hop
+from bpflab.sim.path import Hook, Hop
 from bpflab.sim.test_run import RunInput
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from bpflab.sim.events import Event
     from bpflab.sim.kernel import SimKernel
     from bpflab.sim.network import Packet
-    from bpflab.sim.path import Hook, Way
+    from bpflab.sim.path import Way
     from bpflab.sim.programs import SimProgram
 
 SK_BUFF: Final = layout("__sk_buff")
@@ -63,11 +63,13 @@ class Runs:
         known, before = len(self.kernel.world.events), self.kernel.cpu
         skb = packet.skb or self._socket_buffer(packet.ifindex)
         given = RunInput(packet.data, ctx=skb, ctx_size_out=len(skb))
-        self.kernel.cpu = packet.cpu
+        world = self.kernel.world
+        self.kernel.cpu, ingress = packet.cpu, world.at_ingress
+        world.at_ingress = hook is Hook.INGRESS
         try:
             output = sched_cls.HOOK.test_run(self.kernel, program, given)
         finally:
-            self.kernel.cpu = before
+            self.kernel.cpu, world.at_ingress = before, ingress
         after = replace(packet, data=output.data or b"", skb=self._next_buffer(output.ctx or skb))
         return self._noted(
             Hop(

@@ -9,6 +9,7 @@ from bpflab.abi.errno import Errno
 from bpflab.abi.ethernet import EtherType
 from bpflab.abi.flags import RunFlag
 from bpflab.abi.run_rules import ETH_HLEN, SKB_MAX_DATA
+from bpflab.sim import packet_socket
 from bpflab.sim.refusal import refuse_if
 from bpflab.sim.skb import Skb, ethernet_type, packet_type
 from bpflab.sim.skb_context import NUMBERS, SK_BUFF, SkbContext
@@ -92,6 +93,7 @@ def build(kernel: SimKernel, scope: Scope, given: RunInput, fields: GivenContext
     _fill(skb, fields)
     if network:
         _fill_socket(skb.context, network, packet)
+    packet_socket.place(kernel, skb.context)
     skb.refresh()
     return skb
 

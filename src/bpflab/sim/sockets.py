@@ -32,8 +32,8 @@ ANY_IPV4: Final = ipaddress.IPv4Address(0)
 ANY_IPV6: Final = ipaddress.IPv6Address(0)
 IPV6_AS_IPV4: Final = ipaddress.IPv4Address("127.0.0.6")
 """What stands for an address of IPv6 where one of IPv4 is kept (LOOPBACK4_IPV6 of net/ipv6.h)."""
-FIRST_COOKIE: Final = 1 << 32
-"""Sockets of the process have small cookies; those of the world begin here."""
+FIRST_COOKIE: Final = 1 << 30
+"""Sockets of the process have small cookies and descriptors; cookies of the world begin here."""
 _PROTOCOLS: Final[Mapping[str, tuple[int, int]]] = {
     "tcp": (SocketProtocol.TCP, SocketType.STREAM),
     "mptcp": (SocketProtocol.MPTCP, SocketType.STREAM),
@@ -47,10 +47,11 @@ class Socket(KernelObject):
     """A socket. Setting an attribute changes what programs read.
 
     `local` and `remote` are pairs of an address and a port; `remote` is zeros where there is none. `ifindex` is the
-    interface that it is bound to. `netns` is the number of its network namespace, None for the machine's own. `cookie`
-    tells it from others. `reuseport`: it shares its port with others that do. `listener` is the one that a connection
-    request came to; one with `syn_flood` has its queue of requests full. `tcp` has the fields of `struct bpf_tcp_sock` by name, `structs` what the casts skc_to_* give, by
-    the structure's name. `options` are those set by setsockopt, by level and name.
+    interface that it is bound to. `netns` is the number of its network namespace, None for the machine's own.
+    `cookie` tells it from others. `reuseport`: it shares its port with others that do. `listener` is the one that a
+    connection request came to; one with `syn_flood` has its queue of requests full. `tcp` has the fields of `struct
+    bpf_tcp_sock` by name, `structs` what the casts skc_to_* give, by the structure's name. `options` are those set by
+    setsockopt, by level and name.
     """
 
     kind: ClassVar[str] = "socket"

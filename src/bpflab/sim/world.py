@@ -110,6 +110,9 @@ class World(Surroundings):
     sockets: list[Socket] = field(default_factory=list)
     packet_socket: Socket | Literal["own"] | None = "own"
     run_socket: Socket | None = field(default=None, repr=False)
+    process_sockets: dict[int, Socket] = field(default_factory=dict, repr=False)
+    at_ingress: bool = False
+    """Whether tc programs that are run count as at ingress, where sk_assign is to be had; `send` knows by itself."""
     run_storage: list[StorageMap] = field(default_factory=list, repr=False)
     netns_cookie: int = 1
     tcp_syncookies: int = 1

@@ -51,7 +51,8 @@ class Run:
 
     `arguments` become r1 and up (the context, for a whole program); `entry` is the slot to begin at.
     `env` belongs to the kernel around the engine, which hands it to helpers unseen. `references`
-    holds what the program must give back before it ends: an address or id, and a word for it.
+    holds what the program must give back before it ends: an address or id, and a word for it;
+    `again` says how often more it holds the same.
     `drive` is the loop in use, which a trace replaces.
     """
 
@@ -82,6 +83,7 @@ class Run:
         self.tail_calls = 0
         self.loops = self.loops_left = loops
         self.references: dict[int, str] = {}
+        self.again: dict[int, int] = {}
         self.drive: Callable[[Run], int] = drive
         self._stacks: list[Region] = []
         self.regs: Registers = [UNSET] * REG_COUNT
@@ -138,12 +140,16 @@ class Run:
         raise Switched
 
     def acquire(self, reference: int, name: str) -> None:
-        """Note something that the program must release before it ends."""
+        """Note something that the program must release before it ends, once for each time it was acquired."""
+        if reference in self.references:
+            self.again[reference] = self.again.get(reference, 0) + 1
         self.references[reference] = name
 
     def release(self, reference: int) -> None:
         """Cross out something acquired. Raises `Fault` if the program does not hold it."""
-        if self.references.pop(reference, None) is None:
+        if self.again.get(reference):
+            self.again[reference] -= 1
+        elif self.references.pop(reference, None) is None:
             raise Fault(FaultKind.HELPER_ARGUMENT, f"{reference:#x} is not something this program has acquired")
 
     def enter(self, after: int) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from bpflab.abi.errno import Errno
+from bpflab.sim.maps.sockets import SocketMap
 from bpflab.sim.memory import RegionKind
 from bpflab.sim.refusal import Refusal
 
@@ -15,9 +16,11 @@ if TYPE_CHECKING:
 
 
 def map_lookup_elem(env: Environment, map: SimMap, key: bytes) -> int:
-    """Give the address of a value, 0 when the key is not there."""
-    del env
-    return map.lookup(key)
+    """Give the address of a value, 0 when the key is not there. A socket of a map is held until it is released."""
+    found = map.lookup(key)
+    if found and isinstance(map, SocketMap):
+        env.run.acquire(found, "socket")
+    return found
 
 
 def map_lookup_percpu_elem(env: Environment, map: SimMap, key: bytes, cpu: int) -> int:

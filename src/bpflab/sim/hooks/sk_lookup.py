@@ -1,6 +1,6 @@
 """Socket lookup programs: addresses in, a verdict out (net/core/filter.c, net/bpf/test_run.c).
 
-There are no sockets in the simulated world, so a program can choose none: it passes or drops.
+What the program chose by sk_assign comes back as a cookie in the context, and as an event.
 """
 
 from __future__ import annotations
@@ -11,13 +11,17 @@ from typing import TYPE_CHECKING, Final
 from bpflab.abi.context import layout
 from bpflab.abi.errno import Errno
 from bpflab.abi.prog_types import ProgType
+from bpflab.abi.verdicts import SK
 from bpflab.sim.check import CtxField, Kind
+from bpflab.sim.events import SocketChosen
 from bpflab.sim.hooks.plain import PlainHook, check_numbers
 from bpflab.sim.memory import RegionKind
 from bpflab.sim.refusal import refuse_if
+from bpflab.sim.socket_choice import Choice
 from bpflab.sim.test_run import Environment, RunInput, RunOutput, invoke
 
 if TYPE_CHECKING:
+    from bpflab.abi.layout import ByteOrder
     from bpflab.sim.check import CtxRule
     from bpflab.sim.kernel import SimKernel
     from bpflab.sim.programs import ProgSpec, SimProgram
@@ -50,7 +54,7 @@ class SkLookupHook(PlainHook):
         return rule
 
     def test_run(self, kernel: SimKernel, program: SimProgram, given: RunInput) -> RunOutput:
-        """Run `repeat` times on the same addresses; the context comes back with the chosen socket's cookie, 0."""
+        """Run `repeat` times on the same addresses; the context comes back with the chosen socket's cookie, or 0."""
         check_numbers(given)
         refuse_if(given.data or given.wants_data or given.data_size_out)
         refuse_if(given.ctx is None and not given.wants_ctx)
@@ -61,14 +65,28 @@ class SkLookupHook(PlainHook):
         retval = 0
         with kernel.memory.scope() as scope:
             context = scope.add(RegionKind.CONTEXT, shown, name="bpf_sk_lookup", writable=False)
-            env = Environment(kernel, program, context.address)
+            choice = _choice(shown, kernel.memory.order)
+            env = Environment(kernel, program, context.address, choice)
             for _ in range(max(given.repeat, 1)):
+                choice.socket = None
                 retval = invoke(env, scope)
-        lookup[: COOKIE.end] = bytes(COOKIE.size)
+        chosen = choice.socket if retval == SK.PASS else None
+        refuse_if(chosen is not None and chosen.reuseport and choice.whole_group, Errno.EOPNOTSUPP)
+        if chosen is not None:
+            kernel.world.record(SocketChosen(program.name, "sk_assign", chosen.cookie))
+        lookup[: COOKIE.end] = (0 if chosen is None else chosen.cookie).to_bytes(COOKIE.size, kernel.memory.order)
         return RunOutput(retval, None, bytes(lookup) if given.wants_ctx else None)
 
 
 HOOK: Final = SkLookupHook(ProgType.SK_LOOKUP, (0, 1))
+
+
+def _choice(shown: bytearray, order: ByteOrder) -> Choice:
+    family, protocol = (
+        int.from_bytes(shown[field.offset : field.end], order)
+        for field in (LOOKUP.field("family"), LOOKUP.field("protocol"))
+    )
+    return Choice(family, protocol)
 
 
 def _shown(lookup: bytearray, order: str) -> bytearray:

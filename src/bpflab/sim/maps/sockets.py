@@ -13,12 +13,14 @@ from bpflab.abi.errno import Errno
 from bpflab.abi.map_types import MapType
 from bpflab.sim.maps.array import IndexedMap
 from bpflab.sim.maps.base import EXIST, NOEXIST, SimMap
+from bpflab.sim.process_sockets import find_socket, mirror
 from bpflab.sim.refusal import Refusal, refuse_if
 from bpflab.sim.targets import shares_port, socket_cookie
 
 if TYPE_CHECKING:
     from bpflab.sim.kernel import SimKernel
     from bpflab.sim.maps.spec import MapSpec
+    from bpflab.sim.sockets import Socket
 
 COOKIE_SIZE: Final = 8
 STREAM_AND_DATAGRAM: Final = frozenset({socket.SOCK_STREAM, socket.SOCK_DGRAM})
@@ -41,6 +43,16 @@ class SocketMap(SimMap):
             raise Refusal(Errno.ENOENT)
         return self.cookies[key].to_bytes(COOKIE_SIZE, self.byteorder)
 
+    def socket_at(self, key: bytes) -> Socket | None:
+        """Return the socket at a key."""
+        cookie = self.cookies.get(key)
+        return None if cookie is None else find_socket(self.kernel.world, cookie)
+
+    def lookup(self, key: bytes) -> int:
+        """Return the address of the socket at a key, 0 where there is none."""
+        found = self.socket_at(key)
+        return 0 if found is None else found.address
+
     def read_socket(self, value: bytes) -> int:
         """Return the cookie of the socket whose descriptor is the value; EOPNOTSUPP for an unfit socket.
 
@@ -52,6 +64,7 @@ class SocketMap(SimMap):
         refuse_if(fd > (1 << 31) - 1)
         kind, cookie = socket_cookie(fd)
         refuse_if(kind not in STREAM_AND_DATAGRAM, Errno.EOPNOTSUPP)
+        mirror(self.kernel.world, fd, cookie)
         return cookie
 
     def put_socket(self, key: bytes, cookie: int, flags: int) -> int:
@@ -125,10 +138,14 @@ class ReuseportSockArray(SockMap):
             return -Errno.E2BIG
         cookie = self.read_socket(value)
         refused = self.put_socket(key, cookie, flags)
-        if not refused and not shares_port(int.from_bytes(value, self.byteorder)):
+        if not refused and not self._shares_port(cookie, int.from_bytes(value, self.byteorder)):
             del self.cookies[key]
             return -Errno.EINVAL
         return refused
+
+    def _shares_port(self, cookie: int, fd: int) -> bool:
+        own = next((sock for sock in self.kernel.world.sockets if sock.cookie == cookie), None)
+        return shares_port(fd) if own is None else own.reuseport
 
     def delete(self, key: bytes) -> int:
         """Take a socket out; E2BIG past the end, ENOENT for an empty index."""
