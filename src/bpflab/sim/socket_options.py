@@ -47,7 +47,7 @@ def set_option(world: World, sock: Socket, key: tuple[int, int], value: bytes, o
     option = OPTIONS.get(key)
     if option is None or len(value) != INT:
         return -Errno.EINVAL
-    return _set_number(world, sock, key, option, _signed(int.from_bytes(value, order)))
+    return _set_number(sock, key, option, _signed(int.from_bytes(value, order)))
 
 
 def get_option(sock: Socket, key: tuple[int, int], size: int, order: ByteOrder) -> bytes | int:
@@ -72,15 +72,13 @@ def number_of(sock: Socket, key: tuple[int, int]) -> int:
     return OPTIONS[key].default if known is None else _signed(int.from_bytes(known, "little"))
 
 
-def _set_number(world: World, sock: Socket, key: tuple[int, int], option: Option, number: int) -> int:
+def _set_number(sock: Socket, key: tuple[int, int], option: Option, number: int) -> int:
     if not option.least <= number <= option.greatest and not (option.zero and number == 0):
         return -Errno.EINVAL
     if option.effect is Effect.WINDOW and number == 0 and sock.state != SocketState.CLOSE:
         return -Errno.EINVAL
     if key == CB_FLAGS and number & ~ALL_CB_FLAGS:
         return -Errno.EINVAL
-    if option.name == "SO_BINDTOIFINDEX" and number and number not in world.interfaces:
-        return -Errno.ENODEV
     kept = _kept(sock, key, option, number)
     if key in MIRRORED:
         setattr(sock, MIRRORED[key], kept & U32)
@@ -105,7 +103,7 @@ _EFFECTS: Final[dict[Effect, Callable[[int], int]]] = {
     Effect.SEND_BUFFER: lambda number: max(2 * min(number & U32, BUFFER_LIMIT), LEAST_SEND_BUFFER),
     Effect.RECEIVE_BUFFER: lambda number: max(2 * min(number & U32, BUFFER_LIMIT), LEAST_RECEIVE_BUFFER),
     Effect.AT_LEAST_ONE: lambda number: U32 >> 1 if number < 0 else number or 1,
-    Effect.WINDOW: lambda number: max(number & U32, LEAST_RECEIVE_BUFFER // 2) if number else 0,
+    Effect.WINDOW: lambda number: max(number, LEAST_RECEIVE_BUFFER // 2) if number else 0,
 }
 
 
@@ -115,8 +113,9 @@ def _reachable(sock: Socket, level: int) -> bool:
         return False
     if level == Level.TCP:
         return sock.protocol == SocketProtocol.TCP
-    families = {Level.IP: Family.INET, Level.IPV6: Family.INET6}
-    return level == Level.SOCKET or families.get(Level(level) if level in set(Level) else Level.SOCKET) == sock.family
+    if level == Level.IPV6:
+        return sock.family == Family.INET6
+    return level == Level.SOCKET or (level == Level.IP and sock.family in {Family.INET, Family.INET6})
 
 
 def _bind_to_device(world: World, sock: Socket, value: bytes) -> int:
