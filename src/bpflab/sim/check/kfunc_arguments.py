@@ -67,10 +67,11 @@ def _check_pointer(checker: Checker, state: State, btf: Btf, facts: KfuncFacts, 
     value, parameter = state.regs[reg], facts.proto.parameters[reg - 1]
     pointer = resolved(btf, parameter.type_id)
     target = resolved(btf, pointer.type_id) if isinstance(pointer, Pointer) else pointer
-    null = value.nullable or value.constant == 0
-    if null and parameter.name.endswith(NULLABLE):
+    if value.constant == 0 and parameter.name.endswith(NULLABLE):
         return
-    if null:
+    if value.nullable and value.kind in {Kind.BTF, Kind.TRUSTED_BTF} and parameter.name.endswith(NULLABLE):
+        checker.refuse(f"arg#{reg - 1} is ptr_or_null_ expected ptr_ or socket", Errno.EINVAL)
+    if value.nullable or value.constant == 0:
         checker.refuse(f"Possibly NULL pointer passed to trusted arg{reg - 1}")
     if target.name == DYNPTR:
         _check_dynptr(checker, state, facts, reg)
