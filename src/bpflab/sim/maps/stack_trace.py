@@ -40,7 +40,16 @@ class StackTraceMap(SimMap):
     def keep(self, addresses: list[int], flags: int) -> int:
         """Keep a trace and return its id; EEXIST when another trace has it."""
         kept = addresses[: self.value_size // ADDRESS]
-        trace = b"".join(address.to_bytes(ADDRESS, self.byteorder) for address in kept)
+        return self.keep_trace(b"".join(address.to_bytes(ADDRESS, self.byteorder) for address in kept), flags)
+
+    @property
+    def entry_size(self) -> int:
+        """Bytes of one call: an address, or a build id with an offset."""
+        return BUILD_ID_ENTRY if self.flags & MapFlag.STACK_BUILD_ID else ADDRESS
+
+    def keep_trace(self, trace: bytes, flags: int) -> int:
+        """Keep whole entries of a trace and return its id."""
+        trace = trace[: self.value_size]
         number = zlib.crc32(trace) & (self._buckets - 1)
         old = self._traces.get(number)
         if old is not None and old != trace and not flags & (FAST_STACK_CMP | REUSE_STACKID):
