@@ -17,6 +17,7 @@ from collections.abc import Generator
 from functools import cache
 
 import pytest
+from _pytest.pytester import SysModulesSnapshot
 from hypothesis import settings
 
 pytest_plugins = ["pytester"]
@@ -27,6 +28,7 @@ settings.register_profile("long", deadline=None, derandomize=False, max_examples
 settings.register_profile("few", deadline=None, derandomize=True, max_examples=10)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE") or "same")
 
+KEPT = {"bpflab", "bpflab_packets"}
 _tried: list[str] = []
 
 
@@ -44,6 +46,21 @@ def python_starts() -> bool:
         return subprocess.run([sys.executable, "-c", ""], check=False, capture_output=True).returncode == 0
     except OSError:
         return False
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _modules_of_inner_sessions_stay() -> Generator[None]:
+    """Keep what an inner session imports: pytester forgets it, and a module's second copy has classes of its own."""
+    restore = SysModulesSnapshot.restore
+
+    def restore_others(snapshot: SysModulesSnapshot) -> None:
+        kept = {name: module for name, module in sys.modules.items() if name.partition(".")[0] in KEPT}
+        restore(snapshot)
+        sys.modules.update(kept)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(SysModulesSnapshot, "restore", restore_others)
+        yield
 
 
 @pytest.hookimpl(wrapper=True)
