@@ -31,6 +31,7 @@ class Rig:
     sim: Lab
     group: Path
     links: list[Link] = field(default_factory=list)
+    loaded: list[Program] = field(default_factory=list)
 
     @property
     def labs(self) -> tuple[Lab, Lab]:
@@ -43,15 +44,15 @@ class Rig:
         """
         while self.links:
             self.links.pop().close()
-        loaded = []
+        self.loaded.clear()
         for lab in self.labs:
             if "seen" not in lab.maps:
                 lab.map("array", key="u32", value=SEEN, max_entries=1, name="seen")
             text = f"r6 = r1\nr7 = map[name:seen][0]+0\n{code}"
-            loaded.append(lab.program(text, type=kind, expected_attach_type=place, license="GPL", name="judge"))
+            self.loaded.append(lab.program(text, type=kind, expected_attach_type=place, license="GPL", name="judge"))
         if attach:
-            self.links.append(self.kernel.attach(loaded[0], str(self.group), hook=place))
-        return loaded[1]
+            self.links.append(self.kernel.attach(self.loaded[0], str(self.group), hook=place))
+        return self.loaded[1]
 
     def seen(self) -> tuple[bytes, bytes]:
         """Return what was noted on the running kernel and on the simulated one."""
