@@ -60,7 +60,7 @@ def known_program(backend: Backend, fd: int) -> str | None:
 def map_of(info: dict[str, Value], cpus: int) -> KnownMap:
     """Read a KnownMap from the fields of `bpf_map_info`."""
     kind, key_size, size = int(info["type"]), int(info["key_size"]), int(info["value_size"])
-    per_cpu = kind in list(MapType) and RULES[MapType(kind)].per_cpu
+    per_cpu = kind in RULES and RULES[MapType(kind)].per_cpu
     return KnownMap(text(info["name"]), key_size, (size + -size % 8) * cpus if per_cpu else size)
 
 

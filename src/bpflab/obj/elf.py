@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 UNDEFINED: Final = 0
 """The section number of a symbol that another file, or the kernel, defines."""
 _EXECUTABLE: Final = 4
-_DATA_WITH_RELOCATIONS: Final = (".maps", ".BTF")
+_DATA_WITH_RELOCATIONS: Final = (".maps", ".BTF", ".struct_ops", ".struct_ops.link")
 
 
 @dataclass(frozen=True, slots=True)

@@ -57,6 +57,7 @@ def _extern(btf: Btf | None, section: str, variable: t.SectionVariable, weak: se
         kind = ExternKind.ADDRESS if untyped else ExternKind.KSYM
     return Extern(found.name, kind, found.type_id, found.name in weak)
 
+
 MOST_BYTES: Final = 1 << 20
 """Values of a configuration are numbers and texts; a file that asks for more room for them is malformed."""
 

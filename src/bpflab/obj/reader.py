@@ -20,6 +20,7 @@ from bpflab.obj.link import Linked, Linker
 from bpflab.obj.map_places import MapPlaces
 from bpflab.obj.program_info import InfoCutter
 from bpflab.obj.spec import MapSpec, ObjectSpec, ProgramSpec
+from bpflab.obj.struct_ops import implementing, read_ops
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -59,16 +60,18 @@ def _spec(elf: Elf, name: str, path: Path | None) -> ObjectSpec:
     cutter = InfoCutter(btf, read_btf_ext(raw_ext, btf) if btf and raw_ext else EMPTY)
     license_text = _text(elf.content("license") or b"")
     programs = [_program(each, linker.link(each), cutter, license_text) for each in functions.programs]
+    ops = read_ops(elf, btf, functions)
     return ObjectSpec(
         name=name,
         maps=_maps([*(place.spec for place in places), *([kconfig] if kconfig else [])]),
-        programs={each.name: each for each in programs},
+        programs=implementing({each.name: each for each in programs}, ops.values()),
         license=license_text,
         btf=settle(btf, externs, kconfig).data if btf else None,
         byteorder=elf.byteorder,
         version=int.from_bytes((elf.content("version") or b"")[:4], elf.byteorder),
         path=str(path) if path else None,
         externs=externs,
+        ops=ops,
     )
 
 

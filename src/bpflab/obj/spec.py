@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from bpflab.abi.layout import ByteOrder
     from bpflab.abi.map_types import MapType
     from bpflab.abi.prog_types import ProgType
+    from bpflab.obj.struct_ops import OpsSpec
 
 _Entry = TypeVar("_Entry")
 
@@ -141,7 +142,8 @@ class ProgramSpec:
     """One program, its subprograms behind it, ready but for what `relocations` name.
 
     `insns` is in the object's byte order. `type` is UNSPEC if libbpf's section names do not cover
-    `section` (`bpflab.abi.sections` explains why, in words). `core_relocations` are to be answered before the
+    `section` (`bpflab.abi.sections` explains why, in words). `implements` is the struct of operations and its member
+    that a program of type STRUCT_OPS is. `core_relocations` are to be answered before the
     program is loaded, `poisoned` names those for which there was no answer. `attach_to` is what follows the slash of
     the section: a kernel function, tracepoint, LSM hook or `binary:symbol`. `prog_flags` are further flags of
     PROG_LOAD (`ProgFlag`). `func_info` and
@@ -168,6 +170,7 @@ class ProgramSpec:
     line_info_rec_size: int = 16
     functions: tuple[FunctionSpec, ...] = ()
     lines: tuple[SourceLine, ...] = ()
+    implements: tuple[str, str] | None = None
 
     @property
     def needs_kernel_types(self) -> bool:
@@ -187,7 +190,7 @@ class ProgramSpec:
 
 @dataclass(frozen=True, slots=True)
 class ObjectSpec:
-    """A whole object: its maps and programs by name, in the order of the file.
+    """A whole object: its maps, programs and structs of operations by name, in the order of the file.
 
     `btf` is the object's BTF, made fit for BTF_LOAD; `version` the number of its `version` section; `externs` what
     the kernel is to provide, by name.
@@ -202,6 +205,7 @@ class ObjectSpec:
     version: int = 0
     path: str | None = None
     externs: Mapping[str, Extern] = field(default_factory=dict)
+    ops: dict[str, OpsSpec] = field(default_factory=dict)
 
     @property
     def needs_kernel_types(self) -> bool:

@@ -10,6 +10,7 @@ from bpflab.objects.btf import load_btf
 from bpflab.objects.fit import fitted
 from bpflab.objects.loaded import LoadedObject
 from bpflab.objects.maps import create_maps, initialise_maps
+from bpflab.objects.ops import create_ops
 from bpflab.objects.program import load_program_spec
 from bpflab.objects.source import choose_programs, set_variable, spec_of
 
@@ -45,9 +46,11 @@ def load_object(
     spec = fitted(lab.backend, spec, wanted, keep=rodata or ())
     btf, refusal = load_btf(lab, spec)
     used = create_maps(lab, spec, btf, maps or {})
+    ops = create_ops(lab, spec, btf)
     live = {name: load_program_spec(lab, spec.programs[name], used, btf) for name in wanted}
     initialise_maps(spec, used, live)
-    return LoadedObject(lab, spec, used, live, refusal)
+    made = {name: each.made(live) for name, each in ops.items()}
+    return LoadedObject(lab, spec, used, live, btf_refusal=refusal, ops=made)
 
 
 def _check_byteorder(lab: Lab, spec: ObjectSpec) -> None:

@@ -13,12 +13,13 @@ if TYPE_CHECKING:
     from bpflab.lab import Lab
     from bpflab.maps.base import Map
     from bpflab.obj.spec import ObjectSpec
+    from bpflab.objects.ops import LiveOps
     from bpflab.programs.program import Program
     from bpflab.snapshots.snapshot import Snapshot
 
 
 class LoadedObject:
-    """A loaded object: `maps` and `programs` by attribute and by name, `spec` what its file said, `lab` its owner.
+    """A loaded object: `maps`, `programs` and `ops` by attribute and name, `spec` what its file said, `lab` its owner.
 
     `btf_refusal` says why the kernel did not take the object's BTF, in which case programs were loaded without
     source lines; it is empty otherwise.
@@ -30,12 +31,15 @@ class LoadedObject:
         spec: ObjectSpec,
         maps: Mapping[str, Map[Any, Any]],
         programs: Mapping[str, Program],
+        *,
         btf_refusal: str = "",
+        ops: Mapping[str, LiveOps] | None = None,
     ) -> None:
         self.lab = lab
         self.spec = spec
         self.maps: Names[Map[Any, Any]] = Names(maps, "map", spec.name)
         self.programs: Names[Program] = Names(programs, "program", spec.name)
+        self.ops: Names[LiveOps] = Names(ops or {}, "operation struct", spec.name)
         self.btf_refusal = btf_refusal
 
     @property

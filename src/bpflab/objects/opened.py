@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from bpflab.maps.base import Map
     from bpflab.obj.spec import MapSpec, ObjectSpec, ProgramSpec
     from bpflab.objects.loaded import LoadedObject
+    from bpflab.objects.ops_fields import OpsFields
 
 
 class OpenedObject:
@@ -58,6 +59,14 @@ class OpenedObject:
     def bss(self) -> Variables:
         """The variables that begin with zeros."""
         return spec_variables(self.spec, "bss")
+
+    @property
+    def ops(self) -> Names[OpsFields]:
+        """The structs of operations: their values, and by name the programs that implement them."""
+        from bpflab.objects.ops_fields import OpsFields
+
+        fields = {name: OpsFields(self.spec, each) for name, each in self.spec.ops.items()}
+        return Names(fields, "operation struct", self.spec.name)
 
     def drop(self, *programs: str) -> None:
         """Leave programs out when the object is loaded."""

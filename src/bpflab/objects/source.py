@@ -6,9 +6,10 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from bpflab.abi.prog_types import ProgType
 from bpflab.arguments import near_names
 from bpflab.errors import ArgumentError, NoSuchNameError, ObjectError
-from bpflab.obj.spec import MapSpec, ObjectSpec
+from bpflab.obj.spec import MapSpec, ObjectSpec, ProgramSpec
 
 if TYPE_CHECKING:
     from bpflab.abi.layout import ByteOrder
@@ -47,11 +48,16 @@ def _spec_of_path(path: Path, byteorder: ByteOrder) -> ObjectSpec:
 def choose_programs(spec: ObjectSpec, wanted: list[str] | None) -> list[str]:
     """Return the names of the programs to load: the wanted ones, else all that the object loads by itself."""
     if wanted is None:
-        return [name for name, program in spec.programs.items() if program.autoload]
+        return [name for name, program in spec.programs.items() if program.autoload and _is_used(program)]
     for name in wanted:
         if name not in spec.programs:
             raise NoSuchNameError(f"{spec.name} has no program {name!r}{near_names(name, spec.programs)}")
     return wanted
+
+
+def _is_used(program: ProgramSpec) -> bool:
+    """Say whether a program is needed: one for an operation is not, if no struct of operations names it."""
+    return program.type is not ProgType.STRUCT_OPS or program.implements is not None
 
 
 def set_variable(spec: ObjectSpec, name: str, value: int | bytes) -> None:

@@ -34,7 +34,9 @@ if TYPE_CHECKING:
     from bpflab.sim.interleave import Interleaving
     from bpflab.sim.links import SimLink
     from bpflab.sim.maps.base import SimMap
+    from bpflab.sim.maps.struct_ops import StructOpsMap
     from bpflab.sim.network import Network
+    from bpflab.sim.ops_links import OpsLink
     from bpflab.sim.places import Place
     from bpflab.sim.programs import SimProgram
     from bpflab.sim.timers import Timer
@@ -75,7 +77,8 @@ class SimKernel:
         self.maps: IdTable[SimMap] = IdTable()
         self.programs: IdTable[SimProgram] = IdTable()
         self.btfs: IdTable[SimBtf] = IdTable()
-        self.links: IdTable[SimLink] = IdTable()
+        self.links: IdTable[SimLink | OpsLink] = IdTable()
+        self.operations: list[StructOpsMap] = []
         self.places: dict[tuple[object, ...], Place] = {}
         self.types = KernelTypes(self.machine.btf, self.machine.byteorder)
         self.world = World(memory=self.memory, types=self.types, network=self._network)

@@ -81,6 +81,12 @@ class KernelTypes:
         self._flags[name] = flags
         return name
 
+    def declare_ops(self, source: Btf, name: str) -> None:
+        """Add a struct of operations that the kernel does not have, as an object declares it; BtfError without one."""
+        from bpflab.sim.declared_ops import with_operations
+
+        self._btf = with_operations(self.required("A struct of operations"), source, name)
+
     def _load(self) -> Btf | None:
         if self._source is None:
             return None

@@ -6,9 +6,12 @@ from typing import TYPE_CHECKING, Final
 
 from bpflab.abi.attach_targets import DEFAULT_AT_LOAD, EXPECTED_AT_LOAD
 from bpflab.abi.attach_types import AttachType
+from bpflab.abi.btf import BtfKind
 from bpflab.abi.errno import Errno
 from bpflab.abi.flags import ProgFlag
 from bpflab.abi.prog_types import ProgType
+from bpflab.abi.struct_ops import WRAPPER
+from bpflab.obj.btf_types import Struct
 from bpflab.sim.programs import SimProgram
 from bpflab.sim.refusal import Refusal, refuse_if
 
@@ -68,9 +71,28 @@ def check_hook(spec: ProgSpec, log: Log) -> None:
     if sleeps and not can_sleep:
         _refuse(log, "Only fentry/fexit/fmod_ret, lsm, iter, uprobe, and struct_ops programs can be sleepable")
     if spec.type == ProgType.STRUCT_OPS:
-        raise Refusal(Errno.ENOTSUPP)
+        _check_operation(spec, log)
     if spec.type in WITH_BTF_ID and not spec.attach_btf_id:
         _refuse(log, "Tracing programs must provide btf_id")
+
+
+def _check_operation(spec: ProgSpec, log: Log) -> None:
+    """Refuse what implements no operation (check_struct_ops_btf_id): ENOTSUPP for no struct, EINVAL for no member."""
+    from bpflab.sim.hooks.typed import prototype  # brings all checks, as in prog_load
+
+    if not spec.gpl_compatible:
+        _refuse(log, "struct ops programs must have a GPL compatible license")
+    btf, index = spec.kernel_types, spec.expected_attach_type
+    if not spec.attach_btf_id or btf is None or spec.attach_btf_id not in btf:
+        raise Refusal(Errno.ENOTSUPP)
+    name = btf.name(spec.attach_btf_id)
+    if btf.find(WRAPPER + name, BtfKind.STRUCT) is None:
+        _refuse(log, f"attach_btf_id {spec.attach_btf_id} is not a supported struct", Errno.ENOTSUPP)
+    members = btf.get(spec.attach_btf_id, Struct).members
+    if index >= len(members):
+        _refuse(log, f"attach to invalid member idx {index} of struct {name}")
+    if prototype(spec) is None:
+        _refuse(log, f"attach to invalid member {members[index].name}(@idx {index}) of struct {name}")
 
 
 def _refuse(log: Log, text: str, errno: Errno = Errno.EINVAL) -> None:

@@ -80,7 +80,8 @@ class SimProgram(KernelObject):
 
     `map_slots` gives, by instruction slot, the map that a wide load names. `run_count` and `run_ns`
     are statistics that whoever runs it keeps; `streams` is what it wrote for PROG_STREAM_READ_BY_FD,
-    `processed` how many instructions the check looked at, `context_end` how far into its context it reaches.
+    `processed` how many instructions the check looked at, `context_end` how far into its context it reaches;
+    `returns_nothing` says that nobody looks at its r0, which it need not set.
     """
 
     kind: ClassVar[str] = "prog"
@@ -107,6 +108,7 @@ class SimProgram(KernelObject):
         self.run_ns = 0
         self.processed = 0
         self.context_end = 0
+        self.returns_nothing = False
         self.streams: dict[int, bytearray] = {stream: bytearray() for stream in ProgStream}
         for each in [*map_slots.values(), *bound]:
             self.bind(each)

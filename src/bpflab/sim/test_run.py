@@ -96,6 +96,8 @@ def invoke(env: Environment, scope: Scope, packet_load: PacketLoad | None = None
         cpu=kernel.cpu,
         packet_load=packet_load,
     )
+    if program.returns_nothing:
+        run.regs[0] = 0
     if kernel.interleaving is not None:
         run.drive = kernel.interleaving.drive
     observer = kernel.world.observer

@@ -55,6 +55,7 @@ def _key(subject: Subject, rules: Hashable) -> Hashable:
         subject.kernel_types,
         subject.own_types,
         subject.writable_types,
+        subject.returns_nothing,
         frozenset(subject.kfuncs.items()),
         rules,
     )

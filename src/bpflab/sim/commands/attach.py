@@ -87,7 +87,8 @@ def order_of(kernel: SimKernel, request: Request, flags: int, prog_type: ProgTyp
     if flags & LINK:
         refuse_if(not (flags & ID or number))
         link = kernel.links.get(number) if flags & ID else kernel.find(number, SimLink)
-        refuse_if(prog_type is not None and link.program.type != prog_type)
+        if not isinstance(link, SimLink) or (prog_type is not None and link.program.type != prog_type):
+            raise Refusal(Errno.EINVAL)
         return Order(flags & ~(ID | LINK), link.program, link, revision)
     if not (flags & ID or number):
         return Order(flags, revision=revision)

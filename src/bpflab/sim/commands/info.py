@@ -11,6 +11,7 @@ from bpflab.sim.btf import SimBtf
 from bpflab.sim.commands.prog_load import FUNC_INFO_SIZE, LINE_INFO_SIZE
 from bpflab.sim.links import SimLink
 from bpflab.sim.maps.base import SimMap
+from bpflab.sim.ops_links import OpsLink
 from bpflab.sim.programs import SimProgram
 from bpflab.sim.refusal import Refusal, refuse_if
 from bpflab.sim.request import MAX_SIZE
@@ -167,9 +168,10 @@ def _btf(target: SimBtf, request: Request) -> int:
     return info.finish()
 
 
-def _link(target: SimLink, request: Request) -> int:
+def _link(target: SimLink | OpsLink, request: Request) -> int:
     info = Info(request, LINK_INFO, LINK_INFO_SIZE)
-    info.set(type=target.type, id=target.id, prog_id=target.program.id)
+    program = target.program.id if isinstance(target, SimLink) else 0
+    info.set(type=target.type, id=target.id, prog_id=program)
     target.describe(info.data)
     return info.finish()
 
@@ -179,4 +181,5 @@ DESCRIBERS: Final[Mapping[type, Callable[[Any, Request], int]]] = {
     SimProgram: _program,
     SimBtf: _btf,
     SimLink: _link,
+    OpsLink: _link,
 }

@@ -14,7 +14,9 @@ from bpflab.sim import user
 from bpflab.sim.commands.attach import order_of
 from bpflab.sim.link_info import fill_kernel, fill_raw_tracepoint, fill_target
 from bpflab.sim.links import SimLink
+from bpflab.sim.maps.struct_ops import StructOpsMap
 from bpflab.sim.mprog import Order
+from bpflab.sim.ops_links import OpsLink, ops_link_create
 from bpflab.sim.perf import SimPerfEvent
 from bpflab.sim.place_finder import check_attach_type, place_of, program_type
 from bpflab.sim.programs import SimProgram
@@ -39,8 +41,10 @@ RAW_TRACEPOINTS: Final = frozenset({ProgType.RAW_TRACEPOINT, ProgType.RAW_TRACEP
 
 def link_create(kernel: SimKernel, request: Request) -> int:
     """Attach a program and return the descriptor that holds it there."""
-    program = kernel.find(request["prog_fd"], SimProgram)
     attach_type = request["attach_type"]
+    if attach_type == AttachType.STRUCT_OPS:
+        return ops_link_create(kernel, request)
+    program = kernel.find(request["prog_fd"], SimProgram)
     if program.type not in LINK_OF:
         raise Refusal(Errno.EINVAL)
     link_type, target = LINK_OF[program.type]
@@ -60,9 +64,14 @@ def link_update(kernel: SimKernel, request: Request) -> int:
     """Give a link another program, in the place of `old_prog_fd` if REPLACE is set."""
     flags, old_fd = request["flags"], request["old_prog_fd"]
     refuse_if(flags & ~REPLACE)
+    link = kernel.files.get(request["link_fd"]).object
+    refuse_if(old_fd and not flags & REPLACE)
+    if isinstance(link, OpsLink):
+        before = kernel.find(old_fd, StructOpsMap) if flags & REPLACE else None
+        link.update(kernel.find(request["new_prog_fd"], StructOpsMap), before)
+        return 0
     link = kernel.find(request["link_fd"], SimLink)
     program = kernel.find(request["new_prog_fd"], SimProgram)
-    refuse_if(old_fd and not flags & REPLACE)
     old = kernel.find(old_fd, SimProgram) if flags & REPLACE else None
     link.update(program, old)
     return 0
@@ -70,7 +79,10 @@ def link_update(kernel: SimKernel, request: Request) -> int:
 
 def link_detach(kernel: SimKernel, request: Request) -> int:
     """Take a link's program from its hook."""
-    kernel.find(request["link_fd"], SimLink).detach()
+    link = kernel.files.get(request["link_fd"]).object
+    if not isinstance(link, SimLink | OpsLink):
+        raise Refusal(Errno.EINVAL)
+    link.detach()
     return 0
 
 
@@ -79,9 +91,9 @@ def raw_tracepoint_open(kernel: SimKernel, request: Request) -> int:
     program = kernel.find(request["prog_fd"], SimProgram)
     name = user.read_text(request["name"], NAME_MAX)
     refuse_if(program.type not in RAW_TRACEPOINTS)
-    link = kernel.links.add(SimLink(kernel, LinkType.RAW_TRACEPOINT, program, 0))
+    link = SimLink(kernel, LinkType.RAW_TRACEPOINT, program, 0)
     link.fill = fill_raw_tracepoint(name, request["cookie"])
-    return kernel.files.open(link)
+    return kernel.files.open(kernel.links.add(link))
 
 
 def _attach(kernel: SimKernel, request: Request, link: SimLink, target: Target) -> None:

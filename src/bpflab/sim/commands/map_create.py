@@ -71,6 +71,8 @@ def make_map(kernel: SimKernel, request: Request) -> SimMap:
     try:
         object_name(request.text("map_name"))
         made.exclusive = exclusive_hash(request)
+        if spec.btf_vmlinux_value_type_id:
+            kernel.find(request["btf_fd"], SimBtf)
         if spec.btf_key_type_id or spec.btf_value_type_id:
             describe(kernel, made, request["btf_fd"])
     except Refusal:

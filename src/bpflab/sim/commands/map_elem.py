@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from bpflab.abi.errno import Errno
 from bpflab.abi.map_rules import RULES, MapOp
@@ -11,6 +11,9 @@ from bpflab.sim import user
 from bpflab.sim.files import BOTH, READ, WRITE
 from bpflab.sim.maps.base import LOCK, SimMap
 from bpflab.sim.refusal import Refusal, refuse_if
+
+OF_OPERATIONS: Final = MapOp.LOOKUP | MapOp.UPDATE | MapOp.DELETE | MapOp.NEXT_KEY
+"""What a STRUCT_OPS map has, for which there is no rule: its loader makes it."""
 
 if TYPE_CHECKING:
     from bpflab.sim.kernel import SimKernel
@@ -111,4 +114,5 @@ def check_lock(target: SimMap, flags: int) -> None:
 def check_operation(target: SimMap, wanted: MapOp) -> None:
     """Refuse (ENOTSUPP) what the system call cannot do with maps of this type."""
     rule = RULES.get(target.type)
-    refuse_if(rule is None or not rule.ops & wanted, Errno.ENOTSUPP)
+    offered = OF_OPERATIONS if target.type == MapType.STRUCT_OPS else rule.ops if rule is not None else MapOp.NOTHING
+    refuse_if(not offered & wanted, Errno.ENOTSUPP)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from bpflab.abi.btf import BtfKind
 from bpflab.abi.context import MAX_TRACING_ARGS
 from bpflab.obj.btf_layout import resolve, resolved
-from bpflab.obj.btf_types import Composite, Func, FuncProto, Pointer, Typedef
+from bpflab.obj.btf_types import Composite, Func, FuncProto, Pointer, Struct, Typedef
 from bpflab.sim.check import CtxField, Kind
 from bpflab.sim.hooks.plain import PlainHook, check_plain
 from bpflab.sim.memory import RegionKind
@@ -32,7 +32,7 @@ class TypedHook(PlainHook):
 
     def context(self, spec: ProgSpec) -> CtxRule:
         """Allow whole aligned reads of the arguments that the function has, and of what it returned after it ran."""
-        arguments = typed_arguments(spec)
+        arguments = self.arguments(spec)
 
         def rule(offset: int, size: int, store: bool) -> CtxField | None:
             index, rest = divmod(offset, ARGUMENT)
@@ -41,6 +41,10 @@ class TypedHook(PlainHook):
             return CtxField(*arguments[index][:1], offset, size, btf=arguments[index][1])
 
         return rule
+
+    def arguments(self, spec: ProgSpec) -> list[tuple[Kind, int]]:
+        """Return what each eight bytes of the context are."""
+        return typed_arguments(spec)
 
     def test_run(self, kernel: SimKernel, program: SimProgram, given: RunInput) -> RunOutput:
         """Run once on the arguments given, as many as the program reads."""
@@ -57,9 +61,13 @@ def typed_arguments(spec: ProgSpec) -> list[tuple[Kind, int]]:
     found = prototype(spec)
     if found is None:
         return []
-    btf, proto, skipped = found
-    kinds = [_argument(btf, parameter.type_id) for parameter in proto.parameters[skipped:]]
-    return kinds + ([_argument(btf, proto.return_id)] if proto.return_id else [])
+    btf, proto, _ = found
+    return typed_parameters(*found) + ([_argument(btf, proto.return_id)] if proto.return_id else [])
+
+
+def typed_parameters(btf: Btf, proto: FuncProto, skipped: int) -> list[tuple[Kind, int]]:
+    """Return what the parameters of a function are, but for the first `skipped`."""
+    return [_argument(btf, parameter.type_id) for parameter in proto.parameters[skipped:]]
 
 
 def prototype(spec: ProgSpec) -> tuple[Btf, FuncProto, int] | None:
@@ -70,10 +78,19 @@ def prototype(spec: ProgSpec) -> tuple[Btf, FuncProto, int] | None:
     target = btf[spec.attach_btf_id]
     if isinstance(target, Func):
         return btf, btf.get(target.type_id, FuncProto), 0
+    if isinstance(target, Struct):
+        return _operation(btf, target, spec.expected_attach_type)
     if isinstance(target, Typedef) and btf.kind(resolve(btf, spec.attach_btf_id)) is BtfKind.PTR:
         pointer = btf.get(resolve(btf, spec.attach_btf_id), Pointer)
         return btf, btf.get(pointer.type_id, FuncProto), 1  # a tracepoint's first parameter is its own data
     return None
+
+
+def _operation(btf: Btf, struct: Struct, index: int) -> tuple[Btf, FuncProto, int] | None:
+    """Return the prototype of an operation: a member of a struct that points to a function."""
+    pointer = resolved(btf, struct.members[index].type_id) if index < len(struct.members) else None
+    target = resolved(btf, pointer.type_id) if isinstance(pointer, Pointer) else None
+    return (btf, target, 0) if isinstance(target, FuncProto) else None
 
 
 def _argument(btf: Btf, type_id: int) -> tuple[Kind, int]:
