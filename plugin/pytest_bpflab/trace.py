@@ -7,7 +7,7 @@ simulator for their traces. With `--bpf-trace`, runs on the simulator are traced
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
-from weakref import WeakKeyDictionary
+from weakref import ref
 
 import pytest
 
@@ -72,22 +72,38 @@ def logged(config: pytest.Config, backend: Backend) -> Backend:
     from pytest_bpflab.keeping import LogReader
 
     log = CallLog(backend, live=always(config), told=LogReader())
-    _tracing(config).logs[log] = 0
+    _tracing(config).watch(log)
     return log
 
 
+class Watched:
+    """A log, as long as its Lab lives, and how long it was when the running test began."""
+
+    __slots__ = ("log", "since")
+
+    def __init__(self, log: CallLog) -> None:
+        self.log = ref(log)
+        self.since = 0
+
+
 class Tracing:
-    """Adds the section to reports. `logs` gives for each open log how long it was when the running test began."""
+    """Adds the section to reports."""
 
     def __init__(self, *, always: bool) -> None:
         self._always = always
-        self.logs: WeakKeyDictionary[CallLog, int] = WeakKeyDictionary()
+        self._watched: list[Watched] = []
+
+    def watch(self, log: CallLog) -> None:
+        """Tell of the runs in a log, and forget logs that are gone."""
+        self._watched = [*(each for each in self._watched if each.log()), Watched(log)]
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_setup(self) -> None:
         """Note where the test begins in the logs of Labs that are shared."""
-        for log in list(self.logs):
-            self.logs[log] = log.mark()
+        for each in self._watched:
+            log = each.log()
+            if log is not None:
+                each.since = log.mark()
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_makereport(
@@ -99,7 +115,7 @@ class Tracing:
         if wanted and call.when != "teardown" and not report.skipped:
             from pytest_bpflab.ways import ways_text
 
-            text = ways_text(item, list(self.logs.items()))
+            text = ways_text(item, [(log, each.since) for each in self._watched if (log := each.log())])
             if text:
                 report.sections.append((TITLE, text))
         return report

@@ -149,7 +149,8 @@ class CallLog(JournalBackend):
         return result
 
     def _run(self, pointer: ctypes.c_void_p, size: int) -> int:
-        self._look(by_kernel=False)
+        if self._mapped:
+            self._look(by_kernel=False)
         attr = _attr(pointer, size)
         _, _, data_size, _, data_in, _, _, _, ctx_size, _, ctx_in, _ = FIELDS.unpack_from(attr)
         inputs = {"data_in": read(data_in, data_size) or b""} if data_in else {}
@@ -163,7 +164,8 @@ class CallLog(JournalBackend):
             raise
         answer = _answer(pointer, size) if result >= 0 else (self.inner.errno(), 0, b"", b"")
         self._add_run(MadeRun(RUN_COMMAND, attr[:size], inputs, *answer, moment))
-        self._look(by_kernel=True)
+        if self._mapped:
+            self._look(by_kernel=True)
         return result
 
     def _add_run(self, run: MadeRun) -> None:
@@ -172,9 +174,8 @@ class CallLog(JournalBackend):
         self._add(run)
 
     def _look(self, *, by_kernel: bool) -> None:
-        if self._mapped:
-            with self._lock:
-                self._regions.look(by_kernel=by_kernel)
+        with self._lock:
+            self._regions.look(by_kernel=by_kernel)
 
     def _moment(self, sim: Simulating) -> Moment:
         if sim.random.drawn != self._chance[0]:
