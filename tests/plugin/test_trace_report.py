@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import sys
 from pathlib import Path
 
 import pytest
@@ -67,8 +68,12 @@ def section(result: pytest.RunResult) -> str:
 
 
 def stored(name: str, told: str) -> str:
-    """Return the stored output of that name; write it first where BPFLAB_STORE says that it may change."""
-    path = EXPECTED / f"{name}.txt"
+    """Return the stored output of that name; write it first where BPFLAB_STORE says that it may change.
+
+    Where a compiler makes another object for big-endian machines, there is a file of theirs.
+    """
+    of_big = EXPECTED / f"{name}.big.txt"
+    path = of_big if sys.byteorder == "big" and of_big.exists() else EXPECTED / f"{name}.txt"
     if os.environ.get("BPFLAB_STORE"):
         path.parent.mkdir(exist_ok=True)
         path.write_text(told, "utf-8")
