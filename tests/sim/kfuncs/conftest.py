@@ -12,6 +12,8 @@ import pytest
 from bpflab import Lab
 from bpflab.backend.select import kernel_refusal
 from bpflab.objects.loaded import LoadedObject
+from bpflab.sim.backend import SimBackend
+from bpflab.sim.kernel import Machine
 
 PACKET = bytes(range(64))
 
@@ -52,5 +54,5 @@ def load_twins() -> Iterator[Callable[[Path], Twins]]:
     refusal = kernel_refusal()
     if refusal:
         pytest.skip(refusal)
-    with Lab("kernel") as kernel, Lab("sim") as sim:
+    with Lab("kernel") as kernel, Lab(SimBackend(Machine(possible_cpus=kernel.backend.possible_cpus))) as sim:
         yield lambda source: Twins(kernel.load(source), sim.load(source))
