@@ -73,7 +73,7 @@ def _common(off: int, size: int) -> bool:
 
 def _tcp(off: int, size: int) -> bool:
     field = TCP_SOCK.at(off) if off < TCP_SOCK.field("icsk_retransmits").end else None
-    return size == (field.size if field is not None and off == field.offset else WORD) and field is not None
+    return field is not None and (off, size) == (field.offset, field.size)
 
 
 def _xdp(off: int, size: int) -> bool:

@@ -113,8 +113,13 @@ class SkStorageMap(StorageMap):
     """SK_STORAGE."""
 
     def owner(self, fd: int) -> Hashable:
-        """Return a socket's cookie; one of the world's sockets has no descriptor, its cookie stands for it."""
-        return fd if any(sock.cookie == fd for sock in self.kernel.world.sockets) else socket_cookie(fd)[1]
+        """Return a socket's cookie."""
+        return socket_cookie(fd)[1]
+
+    def _owner(self, key: bytes) -> Hashable:
+        # A socket of the world has no descriptor: its cookie stands for it.
+        cookie = int.from_bytes(key, self.byteorder, signed=True)
+        return cookie if any(sock.cookie == cookie for sock in self.kernel.world.sockets) else super()._owner(key)
 
 
 class TaskStorageMap(StorageMap):
