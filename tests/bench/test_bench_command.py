@@ -112,6 +112,21 @@ def test_a_run_has_the_options_the_expression_and_the_file() -> None:
     assert made[-2:] == ["-k", "some"]
 
 
+def test_what_follows_two_dashes_reaches_pytest(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[Suite] = []
+
+    def measure(_: object, target: Target, suite: Suite, *__: object, **___: object) -> Measured:
+        asked.append(suite)
+        found = Measurement("b.py::test", target.name, 1.0, 0.0, "instructions", deterministic=True)
+        return Measured(target.name, {}, (found,))
+
+    monkeypatch.setattr("bpflab.bench.measure.measure", measure)
+    result = bench("--arch", "arm64,s390x", "--quiet", "--", "--quick", "-k", "some", "--", "more")
+    assert result.exit_code == 0, result.output
+    assert asked == [Suite((str(SUITE),), "", ("--quick", "-k", "some", "--", "more"))] * 2
+    assert command(asked[0], Launch(("python",), {}), [], Path("out.json"))[-5:] == list(asked[0].arguments)
+
+
 def run(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "bpflab.cli", "bench", *arguments]
     environment = {**os.environ, **variables}

@@ -41,10 +41,11 @@ _LINES_SHOWN: Final = 25
 
 @dataclass(frozen=True, slots=True)
 class Suite:
-    """What to run: files and directories, and pytest's -k."""
+    """What to run: files and directories, pytest's -k, and further arguments for pytest."""
 
     paths: tuple[str, ...]
     expression: str = ""
+    arguments: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +71,7 @@ def command(suite: Suite, launch: Launch, options: Sequence[str], file: Path) ->
     expression = ("-k", suite.expression) if suite.expression else ()
     own = ("-p", "bpflab.bench.inside", "-p", "no:cacheprovider", "--benchmark-only", "--no-header", "-v", "-rfE")
     output = f"--benchmark-json={file}"
-    return [*launch.command, "-m", "pytest", *suite.paths, *own, *options, output, *expression]
+    return [*launch.command, "-m", "pytest", *suite.paths, *own, *options, output, *expression, *suite.arguments]
 
 
 def failed(lines: Sequence[str]) -> tuple[str, ...]:

@@ -17,7 +17,23 @@ if TYPE_CHECKING:
     from bpflab.bench.targets import Target
 
 
-@click.command("bench")
+_PYTEST = "bpflab.bench.pytest"
+"""Names what stands behind `--` in the context of the command."""
+
+
+class _BeforePytest(click.Command):
+    """A command that leaves what stands behind `--` to pytest."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        own = args[: args.index("--")] if "--" in args else args
+        ctx.meta[_PYTEST] = tuple(args[len(own) + 1 :])
+        return super().parse_args(ctx, own)
+
+    def collect_usage_pieces(self, ctx: click.Context) -> list[str]:
+        return [*super().collect_usage_pieces(ctx), "[-- PYTEST...]"]
+
+
+@click.command("bench", cls=_BeforePytest)
 @click.argument("paths", nargs=-1)
 @click.option("--arch", help="all, or some of native,x86_64,arm64,s390x,riscv64,ppc64le,armhf. [native and the host's]")
 @click.option("-k", "expression", default="", help="Only benchmarks that match, as for pytest.")
@@ -28,7 +44,9 @@ if TYPE_CHECKING:
 @click.option("--compare", "base", type=click.Path(path_type=Path), help="Older results: a file or directory.")
 @click.option("--fail-over", "limit", metavar="PERCENT", help="Fail if a count grew by more, such as 0.5%.")
 @click.option("--quiet", is_flag=True, help="Do not tell of progress.")
+@click.pass_context
 def command(
+    ctx: click.Context,
     *,
     paths: tuple[str, ...],
     arch: str | None,
@@ -41,7 +59,7 @@ def command(
     limit: str | None,
     quiet: bool,
 ) -> None:
-    """Measure the benchmarks in PATHS, by default in bench/.
+    """Measure the benchmarks in PATHS, by default in bench/; what follows `--` goes to pytest, on each target.
 
     Natively by wall time, with the kernel where it is. On an architecture by counting the guest's instructions, on the
     simulated kernel. Exit code 1 if a benchmark failed or got worse by more than --fail-over.
@@ -54,7 +72,7 @@ def command(
     _check_options(out, base, plot=plot, limit=limit)
     allowed = None if limit is None else compare.limit(limit)
     older = None if base is None else results.load(base)
-    suite = Suite(existing(paths or ("bench",)), expression)
+    suite = Suite(existing(paths or ("bench",)), expression, ctx.meta[_PYTEST])
     wanted = targets.targets(arch or f"{targets.NATIVE},{current().name}")
     try:
         found, problems = _measure_all(wanted, suite, out, runs=runs, requirements=requirements, quiet=quiet)
