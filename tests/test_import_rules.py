@@ -29,7 +29,7 @@ ALLOWED = {
     "faults": BASE | {"backend"},
     "attach": BASE | {"backend", "handles", "programs"},
     "snapshots": BASE | {"backend", "maps"},
-    "objects": BASE | {"backend", "obj", "maps", "programs", "snapshots"},
+    "objects": BASE | {"backend", "handles", "obj", "maps", "programs", "snapshots"},
     "scope": set(),
     "trace": BASE | {"asm", "obj", "backend", "sim", "maps", "programs"},
     "runner": BASE | {"obj"},

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from measure import Measure, Work
 
 TASKS = Path(__file__).parent.parent / "programs" / "tasks.bpf.c"
+LONG = TASKS.with_name("long.bpf.c")
 FIREWALL = {"little": "firewall.bpf.o", "big": "firewall.bpfeb.o"}
 
 
@@ -105,6 +106,21 @@ def test_core_load(measure: Measure, kernel: Lab, effort: Effort, way: str) -> N
         "cold": Turn(load, before=kernel_types.cache_clear),
     }
     measure(ways, way, group="CO-RE load", subject="17 reads of task_struct")
+
+
+@pytest.mark.ways("bpflab", "cold", kernel=["libbpf"])
+def test_long_load(measure: Measure, kernel: Lab, effort: Effort, way: str) -> None:
+    """Load 12,000 instructions with 500 relocations, half of them about the kernel's types."""
+    if kernel.backend.kernel_btf() is None:
+        pytest.skip("needs a kernel with types (CONFIG_DEBUG_INFO_BTF)")
+    data = compiled(LONG)
+    load = loading(effort, data, 1)
+    ways: dict[str, Work | Turn] = {
+        **by_libbpf(effort, data, 1),
+        "bpflab": load,
+        "cold": Turn(load, before=kernel_types.cache_clear),
+    }
+    measure(ways, way, group="CO-RE load", subject="12,000 instructions, 500 relocations")
 
 
 def test_core_relocate(measure: Measure, effort: Effort) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from typing import TYPE_CHECKING, Any
 
 from bpflab.errors import ObjectError
@@ -12,7 +11,7 @@ from bpflab.objects.loaded import LoadedObject
 from bpflab.objects.maps import create_maps, initialise_maps
 from bpflab.objects.ops import create_ops
 from bpflab.objects.program import load_program_spec
-from bpflab.objects.source import choose_programs, set_variable, spec_of
+from bpflab.objects.source import choose_programs, own_copy, set_variable, spec_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -38,7 +37,7 @@ def load_object(
     uses in the place of its own of that name. Everything belongs to the Lab.
     ObjectError, CompileError, VerifierError or MapError say what could not be done.
     """
-    spec = copy.deepcopy(spec_of(source, lab.backend.byteorder))
+    spec = own_copy(spec_of(source, lab.backend.byteorder))
     wanted = choose_programs(spec, None if programs is None else list(programs))
     for name, value in (rodata or {}).items():
         set_variable(spec, name, value)

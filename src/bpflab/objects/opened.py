@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +9,7 @@ from bpflab.arguments import near_names
 from bpflab.errors import NoSuchNameError
 from bpflab.objects.load import load_object
 from bpflab.objects.names import Names
-from bpflab.objects.source import spec_of
+from bpflab.objects.source import own_copy, spec_of
 from bpflab.objects.variables import Variables, spec_variables
 
 if TYPE_CHECKING:
@@ -32,7 +31,7 @@ class OpenedObject:
 
     def __init__(self, lab: Lab, source: str | Path | bytes | ObjectSpec) -> None:
         self.lab = lab
-        self.spec = copy.deepcopy(spec_of(source, lab.backend.byteorder))
+        self.spec = own_copy(spec_of(source, lab.backend.byteorder))
         self._reused: dict[str, Map[Any, Any]] = {}
 
     @property

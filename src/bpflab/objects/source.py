@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -43,6 +45,12 @@ def _spec_of_path(path: Path, byteorder: ByteOrder) -> ObjectSpec:
         near = near_names(path.name, [name for name in siblings if ".bpf." in name or name.endswith(".o")])
         raise ObjectError(f"There is no file {path}{near}")
     return read_object(compiled(path, byteorder) if path.suffix == ".c" else path)
+
+
+def own_copy(spec: ObjectSpec) -> ObjectSpec:
+    """Return a spec whose maps, operations and choice of programs can be changed; programs are values."""
+    maps, ops = copy.deepcopy(spec.maps), copy.deepcopy(spec.ops)
+    return replace(spec, maps=maps, programs=dict(spec.programs), ops=ops)
 
 
 def choose_programs(spec: ObjectSpec, wanted: list[str] | None) -> list[str]:

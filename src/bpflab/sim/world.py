@@ -161,7 +161,7 @@ class World(Surroundings):
     def struct_ops(self, btf: bytes, name: str) -> None:
         """Let programs implement a struct of operations that the kernel of the types does not have.
 
-        `btf` is the BTF of an object that declares it (`read_object(path).btf`), `name` its name, such as `sched_ext_ops`.
+        `btf` is the BTF of an object that declares it (`read_object(path).btf`), `name` its name: `sched_ext_ops`.
         Call it before the object is loaded.
         """
         from bpflab.obj.btf import Btf

@@ -94,8 +94,8 @@ class Subject:
     own: by first slot, the registers that hold the context. `return_range` are the least and greatest
     r0 that the hook takes, None for any. `packet_writable`: stores to the packet are allowed.
     `func_info`: it came with BTF for its functions. `kernel_types` and `own_types` are those of the kernel and of
-    the program; `writable_types` says that this program may write to the kernel's objects; `returns_nothing` that nobody
-    looks at its r0. `kfuncs` are the kernel functions that it calls, by the slot of the call.
+    the program; `writable_types` says that this program may write to the kernel's objects; `returns_nothing` that
+    nobody looks at its r0. `kfuncs` are the kernel functions that it calls, by the slot of the call.
     """
 
     insns: tuple[Insn, ...]
