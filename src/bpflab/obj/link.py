@@ -187,7 +187,8 @@ def _undefined(name: str, function: Function) -> str:
         )
     return (
         f"{function.name!r} uses {name!r}, which the object does not define. If the kernel provides it, declare it "
-        "with __ksym or __kconfig."
+        "with __ksym or __kconfig; if another object does, link the two to one first: "
+        "bpftool gen object linked.o one.o other.o."
     )
 
 

@@ -50,6 +50,7 @@ def _contents(path: Path) -> bytes:
 
 
 def _spec(elf: Elf, name: str, path: Path | None) -> ObjectSpec:
+    _check_symbols(elf)
     btf = object_btf(elf)
     functions = Functions(elf)
     places = (*legacy_maps(elf), *btf_maps(elf, btf, functions), *data_maps(elf, btf, name))
@@ -73,6 +74,12 @@ def _spec(elf: Elf, name: str, path: Path | None) -> ObjectSpec:
         externs=externs,
         ops=ops,
     )
+
+
+def _check_symbols(elf: Elf) -> None:
+    """Refuse code that no symbol tells the functions of."""
+    if not elf.symbols and any(each.executable and each.size for each in elf.sections.values()):
+        raise ObjectError("it has code and no symbols: it was stripped of them. Strip debug information alone (-g).")
 
 
 def _text(raw: bytes) -> str:
