@@ -34,7 +34,10 @@ NOT_GIVEN: Final = frozenset({"len", "data", "data_end", "data_meta", "flow_keys
 
 
 class SkSkbHook(SkbHook):
-    """Bytes of a stream in a socket buffer without headers; fields of the context are taken as given."""
+    """Bytes of a stream in a socket buffer without headers; fields of the context are taken as given.
+
+    The bytes are paged, as those of a TCP stream are: a program reaches them after skb_pull_data.
+    """
 
     def test_run(self, kernel: SimKernel, program: SimProgram, given: RunInput) -> RunOutput:
         """Run once on the bytes; what the program made of them comes back."""
@@ -56,6 +59,7 @@ class SkSkbHook(SkbHook):
         for field in SK_BUFF.fields:
             if field.name not in NOT_GIVEN:
                 skb.context.set_raw(field.name, raw[field.offset : field.end])
+        skb.nonlinear = len(data)
         skb.refresh()
         return skb
 
