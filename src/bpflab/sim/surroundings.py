@@ -10,6 +10,7 @@ from bpflab.errors import ArgumentError
 from bpflab.sim.cgroups import ROOT_ID, Cgroup, identity_of
 from bpflab.sim.refusal import refuse_if
 from bpflab.sim.region import OFFSET_BITS
+from bpflab.sim.seq import SeqFile
 from bpflab.sim.tasks import Task, own_facts, task_of
 
 if TYPE_CHECKING:
@@ -64,6 +65,7 @@ class Surroundings:
     branches: Sequence[tuple[int, int]] = ()
     cgroups: list[Cgroup] = field(default_factory=list)
     tasks: list[Task] = field(default_factory=list)
+    files: list[SeqFile] = field(default_factory=list)
     _current: Task | None = None
 
     @property
@@ -180,6 +182,24 @@ class Surroundings:
         made = self._world.struct("path", **fields)
         self.paths[made.address] = name
         return made
+
+    def seq_file(self) -> SeqFile:
+        """Add the file of an iterator: what programs write into it is its `text`."""
+        made = SeqFile(self._world.struct("seq_file"))
+        self.files.append(made)
+        return made
+
+    def iterations(self, *objects: SupportsInt | tuple[SupportsInt, ...]) -> tuple[SeqFile, list[list[SupportsInt]]]:
+        """Return a file, and the arguments of an iterator's program for each object and for the end.
+
+        An object is what the program gets beside its meta: `file, calls = world.iterations(task, other)`, then
+        `program.run(args=call)` for each of the calls, and `file.text`. Several values go as a tuple.
+        """
+        file = self.seq_file()
+        rows = [each if isinstance(each, tuple) else (each,) for each in objects]
+        end = (0,) * max((len(row) for row in rows), default=1)
+        metas = [self._world.struct("bpf_iter_meta", seq=file, session_id=1, seq_num=at) for at in range(len(rows) + 1)]
+        return file, [[meta, *row] for meta, row in zip(metas, [*rows, end], strict=True)]
 
     def descriptor(self, target: SupportsInt) -> int:
         """Return a number that storage maps take as the key of an object of this world, as if it were a descriptor."""

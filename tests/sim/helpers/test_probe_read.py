@@ -97,13 +97,14 @@ def test_a_processs_memory_is_copied_alike(pair: Any, outs: Any, helper: str, si
 
 
 @pytest.mark.parametrize("size", [1, 8, ROOM])
-def test_a_program_writes_into_a_process_alike(pair: Any, outs: Any, size: int) -> None:
-    real = ctypes.create_string_buffer(ROOM)
-    addresses = ctypes.addressof(real), pair.sim.world.user_memory(bytes(ROOM))
-    for lab, out, address in zip((pair.kernel, pair.sim), outs, addresses, strict=True):
+def test_a_program_writes_into_a_process(size: int) -> None:
+    with Lab("sim") as lab:
+        out = lab.map("ARRAY", value=ROOM, max_entries=1, name="out")
+        out[0] = bytes(range(1, ROOM + 1))
+        address = lab.world.user_memory(bytes(ROOM))
         code = f"r1 = {address} ll\nr2 = map[name:out][0]+0\nr3 = {size}\ncall probe_write_user\nexit"
-        assert ran(lab, out, code, bytes(range(2 * ROOM)))[0] == 0
-    assert pair.sim.world.read(addresses[1], ROOM) == real.raw == bytes(range(size)).ljust(ROOM, b"\0")
+        assert lab.program(code, type="raw_tracepoint").run().retval == 0
+        assert lab.world.read(address, ROOM) == bytes(range(1, size + 1)).ljust(ROOM, b"\0")
 
 
 def test_a_program_writes_nowhere_else() -> None:

@@ -10,33 +10,29 @@ from typing import TYPE_CHECKING, Final
 
 from bpflab.abi.errno import Errno
 from bpflab.sim.fault import Fault
+from bpflab.sim.kernel_reads import is_kernels, read_bytes, read_kernel, read_user
 from bpflab.sim.region import RegionKind
 
 if TYPE_CHECKING:
     from bpflab.sim.bind import Buffer
-    from bpflab.sim.memory import Memory
     from bpflab.sim.test_run import Environment
 
 WORD: Final = 8
-USER_END: Final = (1 << 47) - 4096
-"""The first address that no process of x86_64 has (TASK_SIZE_MAX); reads as kernel memory below a page more, ERANGE."""
-KERNEL_START: Final = ((1 << 64) - 1) ^ ((1 << 47) - 1)
-"""The first address of the kernel's half; those between the halves are not canonical."""
 
 
 def probe_read_kernel(env: Environment, dst: Buffer, size: int, unsafe_ptr: int) -> int:
     """Copy from the kernel: 0, EFAULT, or ERANGE for an address that cannot be the kernel's."""
-    return _answer(dst, _kernel(env.kernel.memory, unsafe_ptr, size), size)
+    return _answer(dst, read_kernel(env.kernel.memory, unsafe_ptr, size), size)
 
 
 def probe_read_user(env: Environment, dst: Buffer, size: int, unsafe_ptr: int) -> int:
     """Copy from the current process: 0 or EFAULT."""
-    return _answer(dst, _user(env.kernel.memory, unsafe_ptr, size), size)
+    return _answer(dst, read_user(env.kernel.memory, unsafe_ptr, size), size)
 
 
 def probe_read(env: Environment, dst: Buffer, size: int, unsafe_ptr: int) -> int:
     """Copy from wherever the address belongs to."""
-    read = _kernel if _is_kernels(env.kernel.memory, unsafe_ptr) else _user
+    read = read_kernel if is_kernels(env.kernel.memory, unsafe_ptr) else read_user
     return _answer(dst, read(env.kernel.memory, unsafe_ptr, size), size)
 
 
@@ -52,13 +48,13 @@ def probe_read_user_str(env: Environment, dst: Buffer, size: int, unsafe_ptr: in
 
 def probe_read_str(env: Environment, dst: Buffer, size: int, unsafe_ptr: int) -> int:
     """Copy a text from wherever the address belongs to."""
-    read = _kernel_text if _is_kernels(env.kernel.memory, unsafe_ptr) else _user_text
+    read = _kernel_text if is_kernels(env.kernel.memory, unsafe_ptr) else _user_text
     return read(env, dst, size, unsafe_ptr)
 
 
 def copy_from_user(env: Environment, dst: Buffer, size: int, user_ptr: int) -> int:
     """Copy from the current process, waiting for its pages: 0 or EFAULT."""
-    return _answer(dst, _user(env.kernel.memory, user_ptr, size), size)
+    return _answer(dst, read_user(env.kernel.memory, user_ptr, size), size)
 
 
 def copy_from_user_task(env: Environment, dst: Buffer, size: int, user_ptr: int, tsk: int, flags: int) -> int:
@@ -66,7 +62,7 @@ def copy_from_user_task(env: Environment, dst: Buffer, size: int, user_ptr: int,
     del tsk
     if flags:
         return -Errno.EINVAL
-    return _answer(dst, _user(env.kernel.memory, user_ptr, size), size) if size else 0
+    return _answer(dst, read_user(env.kernel.memory, user_ptr, size), size) if size else 0
 
 
 def probe_write_user(env: Environment, dst: int, src: bytes, len: int) -> int:
@@ -93,45 +89,17 @@ def _answer(dst: Buffer, found: bytes | Errno, size: int) -> int:
     return 0
 
 
-def _is_kernels(memory: Memory, address: int) -> bool:
-    region = memory.find(address)
-    return address >= USER_END if region is None else region.kind is not RegionKind.USER
-
-
-def _kernel(memory: Memory, address: int, size: int) -> bytes | Errno:
-    region = memory.find(address)
-    if region is None or region.kind is RegionKind.USER:
-        if region is not None or address < KERNEL_START:
-            return Errno.ERANGE
-        return Errno.EFAULT if size else b""
-    return _read(memory, address, size)
-
-
-def _user(memory: Memory, address: int, size: int) -> bytes | Errno:
-    region = memory.find(address)
-    if region is None or region.kind is not RegionKind.USER:
-        return b"" if not size and address < USER_END else Errno.EFAULT
-    return _read(memory, address, size)
-
-
-def _read(memory: Memory, address: int, size: int) -> bytes | Errno:
-    try:
-        return memory.read(address, size) if size else b""
-    except Fault:
-        return Errno.EFAULT
-
-
 def _kernel_text(env: Environment, dst: Buffer, size: int, address: int) -> int:
     """Copy byte by byte (strncpy_from_kernel_nofault)."""
     memory = env.kernel.memory
     if not size:
         return 0
-    refused = _kernel(memory, address, 1)
+    refused = read_kernel(memory, address, 1)
     if isinstance(refused, Errno):
         return _answer(dst, refused, size)
     text = bytearray()
     while len(text) < size:
-        byte = _read(memory, address + len(text), 1)
+        byte = read_bytes(memory, address + len(text), 1)
         if isinstance(byte, Errno):
             return _answer(dst, byte, size)
         text += byte
@@ -152,7 +120,7 @@ def _user_text(env: Environment, dst: Buffer, size: int, address: int) -> int:
         return _answer(dst, Errno.EFAULT, size)
     text = bytearray()
     while len(text) < size:
-        byte = _read(memory, address + len(text), 1)
+        byte = read_bytes(memory, address + len(text), 1)
         if isinstance(byte, Errno):
             return _answer(dst, byte, size)
         text += byte
