@@ -18,6 +18,7 @@ from bpflab.sim.functions import functions
 from bpflab.sim.hooks import OpaqueHook, find_hook
 from bpflab.sim.hooks.typed import prototype
 from bpflab.sim.kfunc_calls import KfuncCalls, kfunc_calls
+from bpflab.sim.kptrs import kernel_pointers
 from bpflab.sim.maps.map_in_map import ArrayOfMaps, HashOfMaps
 from bpflab.sim.maps.prog_array import ProgArrayMap
 from bpflab.sim.programs import ProgSpec, SimProgram
@@ -159,6 +160,7 @@ def facts(target: SimMap) -> MapFacts:
         name=target.name,
         frozen=target.sys_lookup(bytes(4), 0) if constant and small else b"",
         value_type=target.spec.btf_value_type_id if target.btf is not None else 0,
+        pointers=kernel_pointers(target, target.kernel.types.btf) if target.fields else (),
         inner=inner_facts(inner) if inner else None,
     )
 

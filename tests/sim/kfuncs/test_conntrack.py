@@ -56,13 +56,11 @@ def big(port: int) -> int:
 @example(opts=PLAIN, status=6, more=14, mark=1, turned=True)
 @example(opts=PLAIN, status=1 << 10, more=0x400 | 8, mark=1, turned=False)
 @example(opts=PLAIN | {"zone": 7}, status=6, more=8, mark=1, turned=False)
-def test_the_life_of_a_connection_goes_as_in_the_kernel(
-    twins: Any, opts: dict[str, Any], status: int, more: int, mark: int, turned: bool
-) -> None:
+def test_the_life_of_a_connection_goes_as_in_the_kernel(twins: Any, opts: dict[str, Any], **drawn: Any) -> None:
     # An entry of the kernel with a fixed timeout outlives its example and this process: each has ends of its own.
     ends = {"source": os.getpid(), "destination": ENDS["destination"], "destination_port": 443}
     own = ends | {"source_port": next(_LIVES)}
-    twins.agree("life", opts=opts, status=status, more=more, mark=mark, turned=turned, six=False, **own)
+    twins.agree("life", opts=opts, six=False, **drawn, **own)
 
 
 @pytest.mark.parametrize("zone", [0, 7])

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from bpflab.sim.check.extent import Access
     from bpflab.sim.check.state import State
 
+POINTER: Final = 8
 FLOW_KEYS_SIZE: Final = layout("bpf_flow_keys").size
 
 
@@ -83,8 +84,20 @@ def _map_value(checker: Checker, _state: State, pointer: Value, wanted: Access) 
     check_region(checker, pointer, facts.value_size, wanted, text)
     if pointer.varies:
         return of_width(wanted.size)
+    target = dict(facts.pointers).get(off)
+    if target is not None:
+        return _object_pointer(checker, target, wanted)
     known = facts.frozen[off : off + wanted.size] if facts.type is MapType.ARRAY and facts.max_entries == 1 else b""
     return constant(int.from_bytes(known, checker.subject.byteorder)) if known else of_width(wanted.size)
+
+
+def _object_pointer(checker: Checker, target: int, wanted: Access) -> Value:
+    """Give the pointer in a map's value: it may be null, and only a helper may change it."""
+    if wanted.write and wanted.stored is not None and wanted.stored.constant != 0:
+        checker.refuse("BPF_ST imm must be 0 when storing to kptr at off")
+    if wanted.size != POINTER:
+        checker.refuse("kptr access size must be BPF_DW")
+    return Value(Kind.BTF if target < 0 else Kind.TRUSTED_BTF, nullable=True, id=checker.new_id(), btf=target)
 
 
 def _map_key(checker: Checker, _state: State, _pointer: Value, wanted: Access) -> Value:

@@ -67,6 +67,8 @@ SOCKET_ARGUMENTS: Final = frozenset({ArgumentKind.SOCK_COMMON, ArgumentKind.SOCK
 _WRITTEN: Final = frozenset({ArgumentKind.MEM_WRITE, ArgumentKind.MEM_UNINIT, ArgumentKind.MAP_VALUE_UNINIT})
 _SIZED_BY_MAP: Final = frozenset({ArgumentKind.MAP_KEY, ArgumentKind.MAP_VALUE, ArgumentKind.MAP_VALUE_UNINIT})
 _SIZES: Final = frozenset({ArgumentKind.SIZE, ArgumentKind.SIZE_OR_ZERO})
+_HELD: Final = frozenset({ArgumentKind.BTF_SOCK_COMMON, ArgumentKind.KPTR})
+"""Arguments that must be held where they are released."""
 _FORMERLY_CONTEXT: Final = frozenset({ArgumentKind.CTX})
 
 
@@ -80,6 +82,7 @@ class Call:
     released: int = 0
     function: int | None = None
     key: int | None = None
+    pointee: int = 0
     text: bytes | None = None
     held: int = 0
     memory: dict[str, tuple[int, Value, bool]] = field(default_factory=dict)
@@ -122,7 +125,7 @@ def _check_type(checker: Checker, reg: int, argument: Argument, value: Value) ->
 
 def _check_release(checker: Checker, call: Call, reg: int, argument: Argument, value: Value) -> None:
     unknown = {Kind.ANY, Kind.STACK, Kind.DYNPTR}
-    if value.kind in unknown or (value.kind in _BTF and argument.kind is not ArgumentKind.BTF_SOCK_COMMON):
+    if value.kind in unknown or (value.kind in _BTF and argument.kind not in _HELD):
         return
     if not value.reference and value.constant != 0:
         checker.refuse(f"R{reg} must be referenced when passed to release function", Errno.EINVAL)
@@ -218,6 +221,19 @@ def _new_dynptr(checker: Checker, state: State, _call: Call, reg: int, _argument
     make_dynptr(checker, state, reg)
 
 
+def _pointer_place(checker: Checker, state: State, call: Call, reg: int, _argument: Argument) -> None:
+    """Find the type of the pointer in a map's value that is to be exchanged (process_kptr_func)."""
+    value = state.regs[reg]
+    if value.map is None or not value.map.value_type:
+        return
+    if value.varies:
+        checker.refuse(f"R{reg} doesn't have constant offset. kptr has to be at the constant offset", Errno.EINVAL)
+    found = dict(value.map.pointers).get(value.off)
+    if found is None:
+        checker.refuse(f"off={value.off} doesn't point to kptr", Errno.EACCES)
+    call.pointee = found
+
+
 _CHECKS: Final[dict[ArgumentKind, Callable[[Checker, State, Call, int, Argument], None]]] = {
     ArgumentKind.MAP_PTR: _map,
     ArgumentKind.MEM_READ: _memory,
@@ -229,5 +245,6 @@ _CHECKS: Final[dict[ArgumentKind, Callable[[Checker, State, Call, int, Argument]
     ArgumentKind.CALLBACK: _callback,
     ArgumentKind.CONST_STR: _constant_text,
     ArgumentKind.DYNPTR: _dynptr,
+    ArgumentKind.KPTR_DEST: _pointer_place,
     ArgumentKind.DYNPTR_UNINIT: _new_dynptr,
 }

@@ -10,7 +10,14 @@ from bpflab.abi.helpers import ArgumentKind, ReturnKind
 from bpflab.abi.insn import CallSource
 from bpflab.abi.map_types import MapType
 from bpflab.abi.prog_types import ProgType
-from bpflab.abi.verifier_rules import ACQUIRING_HELPERS, ACQUIRING_MAPS, ALWAYS_FOUND, HELPERS_OF_MAP, MAPS_OF_HELPER
+from bpflab.abi.verifier_rules import (
+    ACQUIRING_HELPERS,
+    ACQUIRING_MAPS,
+    ALWAYS_FOUND,
+    CALLBACK_MEMORY,
+    HELPERS_OF_MAP,
+    MAPS_OF_HELPER,
+)
 from bpflab.sim.check.arguments import Call, check_arguments
 from bpflab.sim.check.frames import forget_arguments, open_frame, wait_for_callback
 from bpflab.sim.check.kfunc import call_kfunc
@@ -145,7 +152,7 @@ def _call_helper(checker: Checker, state: State, number: int) -> int:
     if helper.name in _LOCKS:
         _LOCKS[helper.name](checker, state)
     if made.function is not None:
-        wait_for_callback(checker, state, made.function, (SCALAR,) if helper.name == "loop" else ())
+        wait_for_callback(checker, state, made.function, _given_to_callback(state, helper.name))
     if made.released:
         state.release(made.released)
     if helper.changes_packet:
@@ -155,6 +162,15 @@ def _call_helper(checker: Checker, state: State, number: int) -> int:
     if result is not None:
         checker.write(state, 0, result)
     return state.pc + 1
+
+
+def _given_to_callback(state: State, name: str) -> list[Value]:
+    """Say what a helper's callback begins with: its memory, of the caller's stack, is known with what is on it."""
+    if name not in CALLBACK_MEMORY:
+        return []
+    given, taken = CALLBACK_MEMORY[name]
+    first = SCALAR if name == "loop" else ANY
+    return [first, *[ANY] * (taken - 2), state.regs[given]]
 
 
 def _allowed_helper(checker: Checker, number: int) -> Helper:
@@ -228,6 +244,8 @@ def _is_there(made: Call) -> bool:
 
 def _pointer_result(made: Call) -> Value:
     kind = made.helper.returns.kind
+    if made.pointee:
+        return Value(Kind.BTF if made.pointee < 0 else Kind.TRUSTED_BTF, btf=made.pointee)
     if kind is not ReturnKind.MAP_VALUE:
         return Value(_RESULTS[kind], size=made.size)
     if made.map is None:

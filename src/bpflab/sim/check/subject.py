@@ -51,7 +51,8 @@ class MapFacts:
 
     `frozen` is the content of a map that neither the program nor user space can change any more
     (.rodata); the check reads constants from it as the kernel does. Empty otherwise. `value_type` is the value's type
-    in the BTF that it was made with, which is the program's own where both are of one object.
+    in the BTF that it was made with, which is the program's own where both are of one object; `pointers` are the
+    offsets in a value of pointers to objects, with their types.
     """
 
     id: int
@@ -63,6 +64,7 @@ class MapFacts:
     name: str = ""
     frozen: bytes = b""
     value_type: int = 0
+    pointers: tuple[tuple[int, int], ...] = ()
     inner: MapFacts | None = None
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from bpflab.abi.btf import BtfKind
 from bpflab.abi.errno import Errno
-from bpflab.obj.btf_layout import size_of
+from bpflab.obj.btf_layout import field, size_of
 from bpflab.sim.holds import hold, let_go
 from bpflab.sim.memory import RegionKind
 
@@ -23,11 +23,13 @@ def bpf_cpumask_create(env: Environment) -> int:
     btf = env.kernel.types.required(STRUCT)
     size = size_of(btf, btf.require(STRUCT, BtfKind.STRUCT))
     region = env.run.memory.add(RegionKind.KERNEL_OBJECT, bytearray(size), name=STRUCT)
+    _count(env, region.address, 1)
     return hold(env, region.address, HELD)
 
 
 def bpf_cpumask_acquire(env: Environment, cpumask: int) -> int:
     """Hold a set once more."""
+    _count(env, cpumask, 1)
     return hold(env, cpumask, HELD)
 
 
@@ -35,7 +37,7 @@ def bpf_cpumask_release(env: Environment, cpumask: int) -> None:
     """Give a set back."""
     let_go(env, cpumask)
     region = env.run.memory.find(cpumask)
-    if region is not None and cpumask not in env.run.references:
+    if not _count(env, cpumask, -1) and region is not None:
         env.run.memory.retire(region)
 
 
@@ -162,6 +164,15 @@ def bpf_cpumask_populate(env: Environment, cpumask: int, src: int, src_size: int
         return -Errno.EACCES
     _write(env, cpumask, _read(env, src))
     return 0
+
+
+def _count(env: Environment, cpumask: int, change: int) -> int:
+    """Change the number of holders, which the structure keeps, and return it."""
+    btf = env.kernel.types.required(STRUCT)
+    place = cpumask + field(btf, btf.require(STRUCT, BtfKind.STRUCT), "usage").offset
+    holders = env.run.memory.load(place, 4) + change
+    env.run.memory.store(place, 4, holders)
+    return holders
 
 
 def _words(env: Environment) -> int:
