@@ -37,6 +37,8 @@ _NONE: Final = 5
 _PERCENT: Final = re.compile(r"\[ *(\d+)%\]\s*$")
 _FAILED: Final = re.compile(r"(?:FAILED|ERROR) (\S+)(?: - .*)?$")
 _LINES_SHOWN: Final = 25
+_OF_A_WORKER: Final = "PYTEST_XDIST_"
+"""Begins the variables of a worker of pytest-xdist. A pytest that it starts is none, and must not take itself for one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +84,8 @@ def failed(lines: Sequence[str]) -> tuple[str, ...]:
 def _listen(command: Sequence[str], launch: Launch, progress: Progress) -> tuple[list[str], int]:
     """Start a command and hear its lines. Whatever interrupts the wait also ends the command."""
     lines: list[str] = []
-    environment = {**launch.environment, "PYTHONUNBUFFERED": "1", "COLUMNS": "500"}
+    inherited = {name: value for name, value in launch.environment.items() if not name.startswith(_OF_A_WORKER)}
+    environment = {**inherited, "PYTHONUNBUFFERED": "1", "COLUMNS": "500"}
     with subprocess.Popen(
         command,
         env=environment,
