@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from bpflab.lab import Lab
     from bpflab.maps.base import Map
     from bpflab.obj.spec import ObjectSpec
+    from bpflab.programs.program import Program
 
 
 def load_object(
@@ -29,12 +30,14 @@ def load_object(
     programs: Iterable[str] | None = None,
     rodata: Mapping[str, int | bytes] | None = None,
     maps: Mapping[str, Map[Any, Any]] | None = None,
+    inside: Mapping[str, Program] | None = None,
 ) -> LoadedObject:
     """Load an object into the Lab's kernel: its maps, then its programs.
 
     `source` is a C source (compiled and cached), an object file, its bytes or a spec. `programs` names those to
     load (all by default); `rodata` sets read-only variables before loading; `maps` are live maps that the object
-    uses in the place of its own of that name. Everything belongs to the Lab.
+    uses in the place of its own of that name; `inside` says of programs by name to whose function they attach.
+    Everything belongs to the Lab.
     ObjectError, CompileError, VerifierError or MapError say what could not be done.
     """
     spec = own_copy(spec_of(source, lab.backend.byteorder))
@@ -45,8 +48,9 @@ def load_object(
     spec = fitted(lab.backend, spec, wanted, keep=rodata or ())
     btf, refusal = load_btf(lab, spec)
     used = create_maps(lab, spec, btf, maps or {})
+    others = inside or {}
     ops = create_ops(lab, spec, btf)
-    live = {name: load_program_spec(lab, spec.programs[name], used, btf) for name in wanted}
+    live = {name: load_program_spec(lab, spec.programs[name], used, btf, others.get(name)) for name in wanted}
     initialise_maps(spec, used, live)
     made = {name: each.made(live) for name, each in ops.items()}
     return LoadedObject(lab, spec, used, live, btf_refusal=refusal, ops=made)

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from bpflab.obj.spec import MapSpec, ObjectSpec, ProgramSpec
     from bpflab.objects.loaded import LoadedObject
     from bpflab.objects.ops_fields import OpsFields
+    from bpflab.programs.program import Program
 
 
 class OpenedObject:
@@ -33,6 +34,7 @@ class OpenedObject:
         self.lab = lab
         self.spec = own_copy(spec_of(source, lab.backend.byteorder))
         self._reused: dict[str, Map[Any, Any]] = {}
+        self._inside: dict[str, Program] = {}
 
     @property
     def maps(self) -> Names[MapSpec]:
@@ -77,9 +79,16 @@ class OpenedObject:
         for name in programs:
             self._change(name, autoload=True)
 
-    def attach_to(self, program: str, target: str) -> None:
-        """Choose what a program attaches to, whatever its section says: a function, a tracepoint, a hook."""
+    def attach_to(self, program: str, target: str, *, inside: Program | None = None) -> None:
+        """Choose what a program attaches to, whatever its section says: a function, a tracepoint, a hook.
+
+        `inside` is a loaded program whose function `target` is, for freplace, fentry and fexit.
+        """
         self._change(program, attach_to=target)
+        if inside is None:
+            self._inside.pop(program, None)
+        else:
+            self._inside[program] = inside
 
     def reuse(self, name: str, live: Map[Any, Any]) -> None:
         """Have the object use a map that is there already, of another object or of the test."""
@@ -89,7 +98,7 @@ class OpenedObject:
 
     def load(self) -> LoadedObject:
         """Load it into the Lab's kernel; see `Lab.load`."""
-        return load_object(self.lab, self.spec, maps=self._reused)
+        return load_object(self.lab, self.spec, maps=self._reused, inside=self._inside)
 
     def _change(self, name: str, **values: Any) -> None:  # noqa: ANN401 - the fields' own types
         self.spec.programs[name] = replace(self.programs[name], **values)

@@ -25,15 +25,22 @@ if TYPE_CHECKING:
 
 
 def load_program_spec(
-    lab: Lab, spec: ProgramSpec, maps: Mapping[str, Map[Any, Any]], btf: Descriptor | None
+    lab: Lab,
+    spec: ProgramSpec,
+    maps: Mapping[str, Map[Any, Any]],
+    btf: Descriptor | None,
+    inside: Program | None = None,
 ) -> Program:
-    """Load one program of an object, its maps being live; VerifierError with the kernel's log when it is refused."""
+    """Load one program of an object, its maps being live; VerifierError with the kernel's log when it is refused.
+
+    `inside` is the program to whose function it attaches.
+    """
     if spec.type is ProgType.UNSPEC:
         raise ObjectError(f"Program {spec.name!r} cannot be loaded. {why_unknown(spec.section)}")
     insns = bytearray(spec.insns)
     for relocation in spec.relocations:
         patch_imm(insns, relocation.insn, maps[relocation.symbol].fileno(), lab.backend.byteorder)
-    request = LoadRequest(spec.type, bytes(insns), spec.name, spec.license, load_options(lab, spec, btf))
+    request = LoadRequest(spec.type, bytes(insns), spec.name, spec.license, load_options(lab, spec, btf, inside))
     program = adopt(lab, request, _sent(lab, request, spec))
     program.spec = spec
     return program
@@ -49,10 +56,12 @@ def _sent(lab: Lab, request: LoadRequest, spec: ProgramSpec) -> int:
         raise
 
 
-def load_options(lab: Lab, spec: ProgramSpec, btf: Descriptor | None) -> dict[str, AttrValue]:
+def load_options(
+    lab: Lab, spec: ProgramSpec, btf: Descriptor | None, inside: Program | None = None
+) -> dict[str, AttrValue]:
     """Return the attr fields that a spec asks for beside type, code, name and licence."""
     flags = (ProgFlag.SLEEPABLE if spec.sleepable else 0) | (ProgFlag.XDP_HAS_FRAGS if spec.xdp_frags else 0)
-    options: dict[str, AttrValue] = {"prog_flags": int(flags) | spec.prog_flags, **attach_target(lab.backend, spec)}
+    options: dict[str, AttrValue] = {"prog_flags": int(flags) | spec.prog_flags, **attach_target(lab, spec, inside)}
     if spec.attach_type is not None:
         options["expected_attach_type"] = int(spec.attach_type)
     return options if btf is None else options | _source_lines(spec, btf)

@@ -12,25 +12,49 @@ from bpflab.errors import NotSupportedError, ObjectError
 if TYPE_CHECKING:
     from bpflab.backend.attr import AttrValue
     from bpflab.backend.base import Backend
+    from bpflab.lab import Lab
     from bpflab.obj.btf import Btf
     from bpflab.obj.spec import ProgramSpec
+    from bpflab.programs.program import Program
 
 PREFIXES = {AttachType.TRACE_RAW_TP: "btf_trace_", AttachType.TRACE_ITER: "bpf_iter_"}
 """What the kernel puts before the name of a tracepoint's type and of an iterator's function."""
 
 
-def attach_target(backend: Backend, spec: ProgramSpec) -> dict[str, AttrValue]:
-    """Return `attach_btf_id` for the types that need one, the member of a struct of operations, or nothing."""
+def attach_target(lab: Lab, spec: ProgramSpec, inside: Program | None = None) -> dict[str, AttrValue]:
+    """Return `attach_btf_id` for the types that need one, the member of a struct of operations, or nothing.
+
+    `inside` is the program whose function is meant, in the place of one of the kernel.
+    """
     if spec.type is ProgType.STRUCT_OPS:
-        return _member(backend, spec)
-    if spec.type not in {ProgType.TRACING, ProgType.LSM}:
+        return _member(lab.backend, spec)
+    if spec.type not in {ProgType.TRACING, ProgType.LSM, ProgType.EXT}:
         return {}
     if not spec.attach_to:
         raise ObjectError(
             f"Program {spec.name!r} of section {spec.section!r} names no function to attach to; write it after the "
             'slash, as in SEC("fentry/tcp_connect").'
         )
-    return {"attach_btf_id": _kernel_btf_id(backend, spec, spec.attach_to)}
+    if inside is not None:
+        return {"attach_btf_id": _function_of(lab, spec, spec.attach_to, inside), "attach_prog_fd": inside.fileno()}
+    if spec.type is ProgType.EXT:
+        raise ObjectError(
+            f"Program {spec.name!r} replaces a function of another program; say of which: "
+            f"obj = lab.open(...), obj.attach_to({spec.name!r}, {spec.attach_to!r}, inside=other.programs.name)."
+        )
+    return {"attach_btf_id": _kernel_btf_id(lab.backend, spec, spec.attach_to)}
+
+
+def _function_of(lab: Lab, spec: ProgramSpec, name: str, inside: Program) -> int:
+    from bpflab.maps.kernel_types import types_of
+
+    types = types_of(lab, inside.info.btf_id)
+    if types is None:
+        raise ObjectError(
+            f"Program {spec.name!r} attaches to {name!r} of program {inside.name!r}, which was loaded without BTF "
+            "of its functions, or whose BTF the kernel does not show to this process."
+        )
+    return types.require(name, BtfKind.FUNC)
 
 
 def _member(backend: Backend, spec: ProgramSpec) -> dict[str, AttrValue]:
