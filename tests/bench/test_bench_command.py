@@ -143,6 +143,12 @@ def test_a_suite_is_measured_natively_with_what_its_figures_depend_on(tmp_path: 
     assert found.targets["native"]["python"] == ".".join(map(str, sys.version_info[:3]))
 
 
+def test_a_worker_of_xdist_can_measure() -> None:
+    pytest.importorskip("pytest_benchmark", reason="pytest-benchmark is not installed")
+    done = run(str(SUITE), "--arch", "native", "-k", "10", "--quiet", PYTEST_XDIST_WORKER="gw0")
+    assert done.returncode == 0, done.stderr
+
+
 def test_a_suite_that_fails_is_told_with_the_test(tmp_path: Path) -> None:
     pytest.importorskip("pytest_benchmark", reason="pytest-benchmark is not installed")
     (tmp_path / "test_bad.py").write_text(

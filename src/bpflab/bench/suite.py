@@ -38,7 +38,7 @@ _PERCENT: Final = re.compile(r"\[ *(\d+)%\]\s*$")
 _FAILED: Final = re.compile(r"(?:FAILED|ERROR) (\S+)(?: - .*)?$")
 _LINES_SHOWN: Final = 25
 _OF_A_WORKER: Final = "PYTEST_XDIST_"
-"""Begins the variables of a worker of pytest-xdist. A pytest that it starts is none, and must not take itself for one."""
+"""Begins the variables of a worker of pytest-xdist. A pytest that it starts is none, and must not think that it is."""
 
 
 @dataclass(frozen=True, slots=True)
