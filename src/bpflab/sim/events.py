@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from bpflab.sim.tunnel import Tunnel
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,3 +128,10 @@ class SocketChosen(Event):
     helper: str
     cookie: int
     packet: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class TunnelSet(Event):
+    """The tunnel that a program said a packet goes through, each time that it gave a key or options."""
+
+    tunnel: Tunnel

@@ -12,6 +12,7 @@ from bpflab.sim.memory import RegionKind
 if TYPE_CHECKING:
     from bpflab.sim.memory import Region, Scope
     from bpflab.sim.skb_context import SkbContext
+    from bpflab.sim.tunnel import Tunnel
 
 NET_SKB_PAD: Final = 64
 """Head room of a buffer that a test run makes, and the unit in which it grows (linux/skbuff.h)."""
@@ -60,6 +61,7 @@ class Skb:
         self.dodgy = False
         self.hash_is_set = False
         self.encapsulation = False
+        self.tunnel: Tunnel | None = None
         self.context: SkbContext
         self.region: Region = scope.add(RegionKind.PACKET, self.buffer, owner=self)
 

@@ -94,6 +94,7 @@ def build(kernel: SimKernel, scope: Scope, given: RunInput, fields: GivenContext
     if network:
         _fill_socket(skb.context, network, packet)
     packet_socket.place(kernel, skb.context)
+    skb.tunnel = kernel.world.tunnel
     skb.refresh()
     return skb
 

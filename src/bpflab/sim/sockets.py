@@ -20,6 +20,7 @@ from bpflab.sim.objects import KernelObject
 if TYPE_CHECKING:
     from collections.abc import Hashable, Mapping
 
+    from bpflab.sim.cgroups import Cgroup
     from bpflab.sim.memory import Memory, Region, Scope
     from bpflab.sim.structs import KernelStruct
 
@@ -73,8 +74,8 @@ class Socket(KernelObject):
         self.netns: int | None = None
         self.reuseport: bool = False
         self.v6only: bool = False
-        self.cgroup: tuple[int, ...] = (1,)
-        """Ids of the cgroups that it is in, the root first."""
+        self.cgroup: Cgroup | None = None
+        """The cgroup that it was made in (`world.cgroup`), None for the root."""
         self.classid: int = 0
         self.listener: Socket | None = None
         self.syn_flood: bool = False

@@ -21,7 +21,7 @@ from bpflab.sim.region import RegionKind
 from bpflab.sim.surroundings import Surroundings
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from typing import SupportsBytes
 
     from bpflab.sim.conntrack import Conntrack
@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from bpflab.sim.path import Way
     from bpflab.sim.sockets import Endpoint, Socket
     from bpflab.sim.structs import KernelStruct
+    from bpflab.sim.tunnel import Tunnel
+    from bpflab.sim.xfrm import XfrmState
 
 EventT = TypeVar("EventT", bound="Event")
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
@@ -107,9 +109,15 @@ class World(Surroundings):
         if self._conntrack is None:
             self._conntrack = Conntrack(self)
         return self._conntrack
+
     sockets: list[Socket] = field(default_factory=list)
     packet_socket: Socket | Literal["own"] | None = "own"
     run_socket: Socket | None = field(default=None, repr=False)
+    tunnel: Tunnel | None = None
+    """The tunnel that the packets of runs came through."""
+    route_realm: int = 0
+    """The realm of the route of packets that are run on; and `xfrm` what IPsec did to them, the outermost first."""
+    xfrm: Sequence[XfrmState] = ()
     process_sockets: dict[int, Socket] = field(default_factory=dict, repr=False)
     at_ingress: bool = False
     """Whether tc programs that are run count as at ingress, where sk_assign is to be had; `send` knows by itself."""
