@@ -177,11 +177,14 @@ class Surroundings:
         """Set a perf counter that programs read through a PERF_EVENT_ARRAY map."""
         self.counters[map_name, index] = Counter(value, enabled, running)
 
-    def path(self, name: str, **fields: Any) -> KernelStruct:  # noqa: ANN401 - fields of struct path
-        """Lay out a `struct path` whose full name d_path gives; place it in a file: `world.struct("file", ...)`."""
-        made = self._world.struct("path", **fields)
-        self.paths[made.address] = name
-        return made
+    def file(self, name: str, *, inode: dict[str, Any] | None = None, **fields: Any) -> KernelStruct:  # noqa: ANN401 - fields of struct file
+        """Lay out an open file: `file("/etc/passwd", inode={"i_ino": 5}, f_flags=2)`.
+
+        Its name is what `d_path(&file->f_path)` gives, and is in the entries behind `f_path.dentry`.
+        """
+        from bpflab.sim.opened import open_file
+
+        return open_file(self._world, name, inode or {}, fields)
 
     def seq_file(self) -> SeqFile:
         """Add the file of an iterator: what programs write into it is its `text`."""

@@ -6,8 +6,9 @@ module is found under no program type's name.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
+from bpflab.abi.attach_types import AttachType
 from bpflab.abi.btf import BtfKind
 from bpflab.abi.context import MAX_TRACING_ARGS
 from bpflab.obj.btf_layout import resolve, resolved
@@ -25,6 +26,13 @@ if TYPE_CHECKING:
     from bpflab.sim.programs import ProgSpec, SimProgram
 
 ARGUMENT = 8
+NULLABLE: Final = "__nullable"
+ITERATED: Final = frozenset({"key", "value"})
+"""Parameters of iterators over maps that are memory of no type."""
+RETURNED: Final = frozenset(
+    {AttachType.TRACE_FEXIT, AttachType.MODIFY_RETURN, AttachType.LSM_MAC, AttachType.LSM_CGROUP}
+)
+"""Where a program sees what the function returned, behind its arguments."""
 
 
 class TypedHook(PlainHook):
@@ -32,15 +40,20 @@ class TypedHook(PlainHook):
 
     def context(self, spec: ProgSpec) -> CtxRule:
         """Allow whole aligned reads of the arguments that the function has, and of what it returned after it ran."""
-        arguments = self.arguments(spec)
+        arguments, nullable = self.arguments(spec), self.nullable(spec)
 
         def rule(offset: int, size: int, store: bool) -> CtxField | None:
             index, rest = divmod(offset, ARGUMENT)
             if store or rest or size != ARGUMENT or not 0 <= index < len(arguments):
                 return None
-            return CtxField(*arguments[index][:1], offset, size, btf=arguments[index][1])
+            kind, btf = arguments[index]
+            return CtxField(kind, offset, size, nullable=index in nullable, btf=btf)
 
         return rule
+
+    def nullable(self, spec: ProgSpec) -> frozenset[int]:
+        """Return the positions of arguments that may be null, of which a program must make sure first."""
+        return nullable_arguments(spec)
 
     def arguments(self, spec: ProgSpec) -> list[tuple[Kind, int]]:
         """Return what each eight bytes of the context are."""
@@ -62,7 +75,26 @@ def typed_arguments(spec: ProgSpec) -> list[tuple[Kind, int]]:
     if found is None:
         return []
     btf, proto, _ = found
-    return typed_parameters(*found) + ([_argument(btf, proto.return_id)] if proto.return_id else [])
+    parameters = typed_parameters(*found)
+    if spec.expected_attach_type == AttachType.TRACE_ITER:
+        return [
+            (Kind.BUFFER, 0) if each.name in ITERATED else kind
+            for each, kind in zip(proto.parameters, parameters, strict=True)
+        ]
+    returned = proto.return_id and spec.expected_attach_type in RETURNED
+    return parameters + ([_argument(btf, proto.return_id)] if returned else [])
+
+
+def nullable_arguments(spec: ProgSpec) -> frozenset[int]:
+    """Return which arguments may be null: those that say so by their name, and what iterators go over, at the end."""
+    found = prototype(spec)
+    if found is None:
+        return frozenset()
+    _, proto, skipped = found
+    names = [parameter.name for parameter in proto.parameters[skipped:]]
+    if spec.expected_attach_type == AttachType.TRACE_ITER:
+        return frozenset(at for at, name in enumerate(names) if at and (name != "map" or "key" not in names))
+    return frozenset(at for at, name in enumerate(names) if name.endswith(NULLABLE))
 
 
 def typed_parameters(btf: Btf, proto: FuncProto, skipped: int) -> list[tuple[Kind, int]]:
