@@ -6,7 +6,7 @@ import ipaddress
 from typing import TYPE_CHECKING, Final
 
 from bpflab.abi.sockets import Family, SocketProtocol, SocketState, SocketType
-from bpflab.sim.refusal import refuse_if
+from bpflab.errors import InputError
 from bpflab.sim.sockets import Socket, socket_at
 
 if TYPE_CHECKING:
@@ -17,14 +17,16 @@ if TYPE_CHECKING:
 
 PLAIN: Final[dict[str, int]] = {"family": Family.INET, "type": SocketType.STREAM, "protocol": SocketProtocol.TCP}
 """What a socket is of which the context says nothing."""
+COOKIE: Final = 2
+"""The cookie of sockets that are made for a run: what is kept for one is kept for the next."""
 
 
 def stand_in(env: Environment, scope: Scope, context: FieldContext) -> Socket:
-    """Have the context point to its socket, `sk`; EINVAL for an address that is no socket's."""
+    """Have the context point to its socket, `sk`; InputError for an address that is no socket's."""
     given = context["sk"]
     found = socket_at(env.kernel.memory, given) if given else _made(scope, context)
-    refuse_if(found is None)
-    assert found is not None
+    if found is None:
+        raise InputError(f"sk={given:#x} is no socket of the simulated world; give one that world.add_socket() made.")
     context["sk"] = found.address
     context.socket = found
     return found
@@ -37,7 +39,7 @@ def _made(scope: Scope, context: FieldContext) -> Socket:
     }
     if "local_ip4" in names:
         facts.setdefault("state", SocketState.ESTABLISHED)
-    made = Socket(**(dict(PLAIN) | facts))
+    made = Socket(**(dict(PLAIN) | facts | {"cookie": COOKIE}))
     if "local_ip4" in names:
         made.local = _address(context, "local"), context["local_port"]
         made.remote = _address(context, "remote"), int.from_bytes(context.raw("remote_port")[-2:], "big")

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Final
 from bpflab.abi.errno import Errno
 from bpflab.abi.socket_options import SAVED_SYN, SYN_HEADERS, Level
 from bpflab.abi.tcp_events import LAST_LOCKED, LONGEST_TCP_HEADER, TCP_HEADER, SockOp, TcpOption
+from bpflab.errors import InputError
 from bpflab.sim.memory import RegionKind
-from bpflab.sim.refusal import refuse_if
 
 if TYPE_CHECKING:
     from bpflab.sim.field_context import FieldContext
@@ -24,14 +24,16 @@ class Segment:
 
     def __init__(self, scope: Scope, data: bytes, op: int, room: int) -> None:
         header = header_length(data)
-        refuse_if(header > len(data))
         self.writes = op == SockOp.WRITE_HDR_OPT_CB
         self.room = room
         self.behind = data[header:]
         self.buffer = bytearray(data)
         if self.writes:
             grown = header + room + -(header + room) % 4
-            refuse_if(grown > LONGEST_TCP_HEADER)
+            if grown > LONGEST_TCP_HEADER:
+                raise InputError(
+                    f"remaining_opt_len={room} for a TCP header of {header} bytes; it has {LONGEST_TCP_HEADER} at most."
+                )
             self.buffer = bytearray(data[:header]) + bytes([TcpOption.NOP] * (grown - header))
             self.buffer[DATA_OFFSET] = self.buffer[DATA_OFFSET] & 0x0F | grown // 4 << 4
         self.end = 0 if op == SockOp.HDR_OPT_LEN_CB else header
@@ -56,13 +58,18 @@ class Segment:
 
 
 def header_length(data: bytes) -> int:
-    """Return the length of a TCP header; EINVAL for what is none."""
-    refuse_if(len(data) < TCP_HEADER or data[DATA_OFFSET] >> 4 < TCP_HEADER // 4)
-    return (data[DATA_OFFSET] >> 4) * 4
+    """Return the length of a TCP header; InputError for what is none."""
+    says = (data[DATA_OFFSET] >> 4) * 4 if len(data) >= TCP_HEADER else 0
+    if not TCP_HEADER <= says <= len(data):
+        raise InputError(
+            f"{len(data)} bytes whose TCP header says that it has {says}; a SOCK_OPS program is given a segment from its TCP "
+            "header on, without Ethernet and IP headers."
+        )
+    return says
 
 
 def find_option(options: bytes, kind: int, magic: bytes) -> bytes | int:
-    """Return an option by its kind and, of experiments, what it begins with; a negative errno (bpf_search_tcp_opt).
+    """Return an option by its kind and, of experiments, what it begins with (bpf_search_tcp_opt).
 
     -ENOMSG when it is not there, -ENODATA when the list ends before it, -EFAULT for a list that is broken.
     """

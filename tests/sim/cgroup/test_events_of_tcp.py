@@ -16,6 +16,7 @@ from bpflab.abi.attach_types import AttachType
 from bpflab.abi.prog_types import ProgType
 from bpflab.abi.tcp_events import SockOp, SockOpsFlag
 from bpflab.contexts import SockOps
+from bpflab.errors import InputError
 
 SETTINGS = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 KIND, PLACE = ProgType.SOCK_OPS, AttachType.CGROUP_SOCK_OPS
@@ -268,3 +269,17 @@ def test_a_connection_that_is_established_goes_into_a_map(rig: Any) -> None:
     assert rig.sim.maps["socks"][1] == sock.cookie
     kernel, sim = rig.seen()
     assert answers(sim)[:2] == answers(kernel)[:2] == (0, -EEXIST)
+
+
+@pytest.mark.parametrize(
+    ("data", "fields", "said"),
+    [
+        (bytes(20), {}, "segment from its TCP header"),
+        (header()[:19], {}, "segment from its TCP header"),
+        (header(bytes(40)), {"op": SockOp.WRITE_HDR_OPT_CB, "remaining_opt_len": 4}, "60 at most"),
+        (b"", {"sk": 5}, "no socket of the simulated world"),
+    ],
+)
+def test_a_wrong_input_is_explained(simulated: Lab, data: bytes, fields: dict[str, int], said: str) -> None:
+    with pytest.raises(InputError, match=said):
+        run(simulated, "r0 = 1\nexit", data, is_fullsock=1, **fields)
