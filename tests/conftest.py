@@ -28,7 +28,8 @@ settings.register_profile("long", deadline=None, derandomize=False, max_examples
 settings.register_profile("few", deadline=None, derandomize=True, max_examples=10)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE") or "same")
 
-KEPT = {"bpflab", "bpflab_packets"}
+KEPT = {"bpflab", "bpflab_packets", "elftools", "hypothesis", "pyroute2", "rich", "scapy"}
+"""The library, and the packages whose classes it holds."""
 _tried: list[str] = []
 
 
