@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
+import importlib
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import Any, Final
 
 from bpflab.errors import ArgumentError
-
-if TYPE_CHECKING:
-    from cryptography.hazmat.primitives.ciphers import Cipher
 
 BLOCK: Final = 16
 KEY_SIZES: Final = frozenset({16, 24, 32})
@@ -36,12 +34,13 @@ class CryptoContext:
         chained = (data if decrypt else result)[-BLOCK:]
         return result, chained if self.iv_size else b""
 
-    def _cipher(self, iv: bytes) -> Cipher[object]:
+    def _cipher(self, iv: bytes) -> Any:  # noqa: ANN401 - of a package that need not be there
         try:
-            from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
+            ciphers = importlib.import_module("cryptography.hazmat.primitives.ciphers")
+            modes = importlib.import_module("cryptography.hazmat.primitives.ciphers.modes")
         except ImportError:
             raise ArgumentError(
                 "Crypto contexts need the package `cryptography`; install it: pip install 'bpflab[crypto]'."
             ) from None
         mode = modes.CBC(iv) if self.iv_size else modes.ECB()
-        return Cipher(algorithms.AES(self.key), mode)
+        return ciphers.Cipher(ciphers.algorithms.AES(self.key), mode)

@@ -12,6 +12,7 @@ from bpflab.abi.helpers import all_helpers, table
 from bpflab.abi.prog_types import ProgType
 from bpflab.sim.helpers import find_helper
 from bpflab.sim.hooks import OpaqueHook, find_hook
+from bpflab.sim.kfuncs import families
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -39,11 +40,21 @@ by the helper's name.
 | family | simulated | not yet |
 |---|---|---|
 """
+_KFUNCS: Final = """
+## Kernel functions
+
+These [kernel functions](kfuncs.md) are simulated, where the kernel's BTF has them. A program that calls another one is
+refused when it is loaded, by the function's name.
+
+| family | simulated |
+|---|---|
+"""
 
 
 def page() -> str:
     """Return the whole page as Markdown."""
-    return "\n".join((_INTRODUCTION, _types(), _HELPERS.format(**_figures()) + "\n".join(_families()) + "\n"))
+    helpers = _HELPERS.format(**_figures()) + "\n".join(_families()) + "\n"
+    return f"{_INTRODUCTION}\n{_types()}\n{helpers}{_KFUNCS}" + "\n".join(_kfuncs()) + "\n"
 
 
 def _types() -> str:
@@ -63,6 +74,11 @@ def _families() -> Iterator[str]:
         names = [row.name for row in all_helpers() if row.category == family]
         there = [name for name in names if find_helper(name)]
         yield f"| {family} | {', '.join(there)} | {', '.join(name for name in names if name not in there)} |"
+
+
+def _kfuncs() -> Iterator[str]:
+    for family, names in families().items():
+        yield f"| {family.replace('_', ' ')} | {', '.join(names)} |"
 
 
 if __name__ == "__main__":

@@ -13,11 +13,11 @@ if TYPE_CHECKING:
 HELD: Final = "object out of a map"
 
 
-def kptr_xchg(env: Environment, dst: int, ptr: int) -> int:
+def kptr_xchg(env: Environment, dst: int, ptr: int | None) -> int:
     """Put an object, or null, into a map's value, and give what was there."""
     memory = env.run.memory
     before = memory.load(dst, 8)
-    memory.store(dst, 8, ptr)
+    memory.store(dst, 8, ptr or 0)
     if ptr and not _is_own(env, ptr):
         let_go(env, ptr)
     return hold(env, before, HELD) if before and not _is_own(env, before) else before

@@ -22,6 +22,17 @@ def _modules() -> tuple[ModuleType, ...]:
     return tuple(importlib.import_module(f"{__name__}.{found.name}") for found in pkgutil.iter_modules(__path__))
 
 
+def families() -> dict[str, list[str]]:
+    """Return the names of all kernel functions by the module that they stand in."""
+    found = {module.__name__.rpartition(".")[2]: _names(module) for module in _modules()}
+    return {family: names for family, names in found.items() if names}
+
+
+def _names(module: ModuleType) -> list[str]:
+    own = (name for name, each in vars(module).items() if getattr(each, "__module__", "") == module.__name__)
+    return [name for name in own if name.startswith("bpf_")]
+
+
 @cache
 def find_kfunc(name: str) -> Callable[..., int | None] | None:
     """Return the function of a kfunc by its full name; None when there is none yet."""
