@@ -1,0 +1,26 @@
+"""The guide to tracing works as written."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from bpflab import Lab
+
+PAGE = Path(__file__).parents[2] / "docs/tracing.md"
+
+
+def blocks(language: str) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", PAGE.read_text("utf-8"), re.DOTALL)
+
+
+@pytest.mark.skipif(Lab("sim").backend.kernel_btf() is None, reason="the simulated kernel has no types here")
+def test_the_examples_of_the_guide_to_tracing_pass(pytester: pytest.Pytester) -> None:
+    tracer, policy = blocks("c")
+    for name, source in (("tcp_latency.bpf.c", tracer), ("policy.bpf.c", policy)):
+        pytester.path.joinpath(name).write_text(source, encoding="utf-8")
+    latency, secrets = blocks("python")
+    pytester.makepyfile(test_latency=latency, test_secrets=secrets)
+    pytester.runpytest_inprocess("--import-mode=importlib", "--bpf=sim").assert_outcomes(passed=6)
