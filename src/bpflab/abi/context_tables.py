@@ -88,14 +88,15 @@ lirc_mode2 has no name in C: the context is a pointer to one sample.
 
 BESIDE: Final[Mapping[str, str]] = MappingProxyType(
     {
-        **dict.fromkeys(("bpf_sock_addr", "bpf_sock", "bpf_sysctl", "bpf_cgroup_dev_ctx"), "retval:s32"),
+        "bpf_sock_addr": "retval:s32 path_length:u32 path:u8[108]",
+        **dict.fromkeys(("bpf_sock", "bpf_sysctl", "bpf_cgroup_dev_ctx"), "retval:s32"),
         "bpf_sock_ops": "remaining_opt_len:u32",
         "sk_msg_md": "apply_bytes:u32 cork_bytes:u32",
     }
 )
 """What the simulated kernel's contexts have behind the structure, for a test to give and read; no program sees it.
 
-`retval` is what the system call returns (get_retval, set_retval), `remaining_opt_len` the bytes of TCP options that
+`path` is the address of a unix socket. `retval` is what the system call returns (get_retval, set_retval), `remaining_opt_len` the bytes of TCP options that
 are still free, the others what msg_apply_bytes and msg_cork_bytes were told.
 """
 

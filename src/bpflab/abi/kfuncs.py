@@ -55,6 +55,7 @@ SETS: Final[Mapping[str, frozenset[ProgType]]] = {
     "packets": _TC | {ProgType.XDP},
     "conntrack": frozenset({ProgType.XDP, ProgType.SCHED_CLS}),
     "skb": _TC | _SKB | _LWT | _CGROUP | _TRACERS,
+    "cgroup": _CGROUP,
     "syscall": frozenset({ProgType.SYSCALL}),
     "tracers": _TRACERS | {ProgType.SYSCALL, ProgType.STRUCT_OPS},
     "generic": _TRACERS | _CGROUP | {ProgType.XDP, ProgType.SCHED_CLS, ProgType.SYSCALL, ProgType.STRUCT_OPS},

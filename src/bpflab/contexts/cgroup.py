@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
     from bpflab.abi.layout import ByteOrder
 
+LONGEST_PATH = 108
+"""UNIX_PATH_MAX."""
 LONGEST_VALUE = 4096
 """Bytes that are kept free for the value that a program gives a setting."""
 
@@ -33,9 +35,26 @@ class Sock(Context):
 
 
 class SockAddr(Context):
-    """`struct bpf_sock_addr`: the address that a socket binds, connects or sends to; `sk` a socket of the world."""
+    """`struct bpf_sock_addr`: the address that a socket binds, connects or sends to; `sk` a socket of the world.
+
+    `sun_path` is that of a unix socket as text or bytes, an abstract one with a zero byte in front; read as bytes.
+    """
 
     structure = "bpf_sock_addr"
+
+    def __init__(self, *, sun_path: str | bytes = b"", **values: Any) -> None:  # noqa: ANN401 - Context's own
+        path = sun_path.encode() if isinstance(sun_path, str) else bytes(sun_path)
+        if len(path) > LONGEST_PATH:
+            raise InputError(f"SockAddr(sun_path={sun_path!r}) has {len(path)} bytes; expected {LONGEST_PATH} at most.")
+        if path:
+            values |= {"path_length": len(path), "path": tuple(path.ljust(LONGEST_PATH, b"\0"))}
+        super().__init__(**values)
+
+    @property
+    def sun_path(self) -> bytes:
+        """The address of a unix socket."""
+        path, length = self.path, self.path_length
+        return bytes(path)[: length if isinstance(length, int) else 0] if isinstance(path, tuple) else b""
 
 
 class SockOpt(Context):

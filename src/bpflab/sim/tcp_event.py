@@ -62,8 +62,8 @@ def header_length(data: bytes) -> int:
     says = (data[DATA_OFFSET] >> 4) * 4 if len(data) >= TCP_HEADER else 0
     if not TCP_HEADER <= says <= len(data):
         raise InputError(
-            f"{len(data)} bytes whose TCP header says that it has {says}; a SOCK_OPS program is given a segment from its TCP "
-            "header on, without Ethernet and IP headers."
+            f"{len(data)} bytes whose TCP header says that it has {says}; a SOCK_OPS program is given a "
+            "segment from its TCP header on, without Ethernet and IP headers."
         )
     return says
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 from bpflab.abi.kernel_contexts import KERNEL_CONTEXTS, SKB
 from bpflab.abi.run_rules import PAGE_SIZE
 from bpflab.sim.fault import Fault, FaultKind
+from bpflab.sim.field_context import FieldContext
 from bpflab.sim.frame import XdpFrame
 from bpflab.sim.skb import Skb
 
@@ -16,13 +17,14 @@ if TYPE_CHECKING:
 
 STATE: Final = "kernel context"
 XDP: Final = "xdp_buff"
+SOCK_ADDR: Final = "bpf_sock_addr_kern"
 
 
 def bpf_cast_to_kern_ctx(env: Environment, obj: int) -> int:
     """Lay out the kernel's structure of the context, with what it says now."""
     del obj
     name = KERNEL_CONTEXTS.get(env.running.spec.type)
-    if name not in {XDP, SKB}:
+    if name not in {XDP, SKB, SOCK_ADDR}:
         raise Fault(FaultKind.HELPER_ARGUMENT, f"the simulated kernel lays out no {name} behind a context")
     return _laid_out(env, name, **_fields(env)).address
 
@@ -47,6 +49,8 @@ def _fields(env: Environment) -> dict[str, Any]:
         }
     if isinstance(frame, Skb):
         return _of_skb(env, frame)
+    if isinstance(frame, FieldContext):
+        return _of_address(env, frame)
     raise Fault(FaultKind.HELPER_ARGUMENT, "this run has no packet behind its context")
 
 
@@ -66,6 +70,17 @@ def _of_skb(env: Environment, skb: Skb) -> dict[str, Any]:
         "mark": skb.context["mark"],
         "priority": skb.context["priority"],
         "dev": _device(env, skb.context["ifindex"]),
+    }
+
+
+def _of_address(env: Environment, context: FieldContext) -> dict[str, Any]:
+    """Give the address of a unix socket; what others are the program reads in its own context."""
+    length = context["path_length"]
+    path = context.raw("path")[:length]
+    family = context["user_family"]
+    return {
+        "uaddr": _laid_out(env, "sockaddr_un", sun_family=family, sun_path=path.ljust(108, b"\0")),
+        "uaddrlen": length + 2,
     }
 
 
