@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from bpflab.abi.flags import MapFlag, RunFlag, UpdateFlag
     from bpflab.abi.map_types import MapType
     from bpflab.abi.prog_types import ProgType
-    from bpflab.abi.verdicts import CGROUP, SK, TC, TCX, XDP
+    from bpflab.abi.verdicts import CGROUP, LSM, SK, TC, TCX, XDP
     from bpflab.contexts import FlowKeys, RawContext, SkBuff, SkLookup, XdpMd
     from bpflab.errors import BpfError
     from bpflab.lab import Lab
@@ -22,6 +22,7 @@ __version__ = "0.1.0"
 
 __all__ = [
     "CGROUP",
+    "LSM",
     "SK",
     "TC",
     "TCX",
@@ -46,7 +47,7 @@ _HOMES: Final = {
     "abi.flags": ("MapFlag", "RunFlag", "UpdateFlag"),
     "abi.map_types": ("MapType",),
     "abi.prog_types": ("ProgType",),
-    "abi.verdicts": ("CGROUP", "SK", "TC", "TCX", "XDP"),
+    "abi.verdicts": ("CGROUP", "LSM", "SK", "TC", "TCX", "XDP"),
     "contexts": ("FlowKeys", "RawContext", "SkBuff", "SkLookup", "XdpMd"),
     "errors": ("BpfError",),
     "lab": ("Lab",),

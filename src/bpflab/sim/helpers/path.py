@@ -52,3 +52,10 @@ def ima_file_hash(env: Environment, file: int, dst: Buffer, size: int) -> int:
     """Answer EOPNOTSUPP, as a kernel without integrity measurement does."""
     del env, file, dst, size
     return -Errno.EOPNOTSUPP
+
+
+def sock_from_file(env: Environment, file: int) -> int:
+    """Give the socket that a file's `private_data` points to, if it is one: null without."""
+    region = env.kernel.memory.find(file)
+    owner = region.owner if region is not None else None
+    return int(owner.private_data) if isinstance(owner, KernelStruct) else 0
