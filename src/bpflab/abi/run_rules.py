@@ -114,6 +114,7 @@ SIMULATED: Final[Mapping[ProgType, RunRule]] = MappingProxyType(
         ),
         ProgType.CGROUP_SOCKOPT: RunRule(max_data=1 << 16, ctx=Want.REQUIRED, repeat=False, first_header="option"),
         ProgType.SOCK_OPS: RunRule(max_data=1 << 16, ctx=Want.REQUIRED, repeat=False, first_header="TCP header"),
+        ProgType.LWT_SEG6LOCAL: _SKB,
         ProgType.SK_REUSEPORT: RunRule(max_data=1 << 16, repeat=False, first_header="TCP or UDP header"),
         ProgType.SK_MSG: RunRule(max_data=1 << 16, repeat=False, first_header="byte sent"),
         ProgType.SK_SKB: RunRule(max_data=1 << 16, repeat=False, first_header="byte received"),
