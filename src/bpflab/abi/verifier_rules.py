@@ -22,6 +22,11 @@ ACQUIRING_MAPS: Final = frozenset({MapType.SOCKMAP, MapType.SOCKHASH})
 ALWAYS_FOUND: Final = frozenset({MapType.ARRAY, MapType.PERCPU_ARRAY})
 """Map types where a constant index in bounds is known to find a value (can_elide_value_nullness, since 6.14)."""
 
+CALLBACK_MEMORY: Final[Mapping[str, tuple[int, int]]] = MappingProxyType(
+    {"loop": (3, 2), "for_each_map_elem": (3, 4), "find_vma": (4, 3), "user_ringbuf_drain": (3, 2)}
+)
+"""Where helpers take memory for their callback, and where the callback gets it: numbers of registers."""
+
 PACKET_LOAD_TYPES: Final = frozenset({ProgType.SOCKET_FILTER, ProgType.SCHED_CLS, ProgType.SCHED_ACT})
 """Program types that may use LD_ABS and LD_IND (may_access_skb)."""
 

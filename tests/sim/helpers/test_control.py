@@ -114,6 +114,53 @@ def test_a_callback_answers_0_or_1_or_is_refused_alike(pair: Any, tmp_path: Path
     assert answers[1] == answers[0]
 
 
+REMEMBERING = """
+#include <linux/bpf.h>
+#include <bpf/bpf_helpers.h>
+struct bpf_map;
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 4);
+	__type(key, __u32);
+	__type(value, __u64);
+} array SEC(".maps");
+struct memory { struct xdp_md *ctx; __u64 sum; };
+static int count(struct memory *memory)
+{
+	__u8 first, *data = (void *)(long)memory->ctx->data;
+	if (data + 1 > (__u8 *)(long)memory->ctx->data_end || bpf_xdp_load_bytes(memory->ctx, 1, &first, 1))
+		return 1;
+	memory->sum += *data + 256 * first;
+	return 0;
+}
+static long turn(PARAMETERS, struct memory *memory) { return count(memory); }
+SEC("xdp") int run(struct xdp_md *ctx)
+{
+	struct memory memory = { .ctx = ctx };
+	CALL;
+	return memory.sum;
+}
+char _license[] SEC("license") = "GPL";
+"""
+
+
+@pytest.mark.parametrize(
+    ("parameters", "call", "rounds"),
+    [
+        ("__u64 index", "bpf_loop(5, turn, &memory, 0)", 5),
+        ("struct bpf_map *map, void *key, __u64 *value", "bpf_for_each_map_elem(&array, turn, &memory, 0)", 4),
+    ],
+    ids=["loop", "walk"],
+)
+def test_a_callback_finds_the_context_in_its_memory(
+    pair: Any, tmp_path: Path, parameters: str, call: str, rounds: int
+) -> None:
+    source = tmp_path / "remembering.bpf.c"
+    source.write_text(REMEMBERING.replace("PARAMETERS", parameters).replace("CALL", call))
+    answers = [lab.load(source).programs.run.run(bytes(range(1, 65))).retval for lab in (pair.kernel, pair.sim)]
+    assert answers == [rounds * (1 + 256 * 2)] * 2
+
+
 def tail(index: int) -> Items:
     return [mov(r6, r1), ld_map(r2, "programs"), ld_imm64(r3, index), call("tail_call"), mov(r0, 77), exit_()]
 
