@@ -31,12 +31,13 @@ class Probe:
     """What a program can ask of the hook that it runs at.
 
     `function` is the address of the traced function (0: none is known), `cookie` the number that the link was given;
-    `returning` says that a session's program runs at the return of the function.
+    `returning` says that a session's program runs at the return of the function; `session` is where its cookie lies.
     """
 
     function: int = 0
     cookie: int = 0
     returning: bool = False
+    session: int = 0
 
 
 @dataclass(slots=True)
@@ -134,7 +135,10 @@ class Surroundings:
 
     def this_thread(self) -> Task:
         """Add a task with the numbers, name and ids of the thread that asks: whom the running kernel would see."""
-        return self.task(**own_facts())
+        try:
+            return self.task(**own_facts())
+        except OSError as error:
+            raise ArgumentError(f"What Linux says of this thread cannot be read: {error}.") from error
 
     def task_at(self, address: int) -> Task | None:
         """Return the task whose structure is at an address, None when there is none."""

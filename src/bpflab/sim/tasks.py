@@ -82,11 +82,12 @@ class Task:
         """Its user registers as they stand in memory; zeros, if there is BTF, where none were given."""
         if not isinstance(self.regs, bytes):
             return self.regs.to_bytes(order)
+        from bpflab.obj.btf_layout import size_of
+
         btf = self.world.types.btf
         found = btf.find("pt_regs", BtfKind.STRUCT) if btf is not None else None
         if self.regs or btf is None or found is None:
             return self.regs
-        from bpflab.obj.btf_layout import size_of
 
         return bytes(size_of(btf, found))
 
@@ -128,7 +129,7 @@ def task_of(world: World, struct: KernelStruct) -> Task:
 
 def own_facts() -> dict[str, Any]:
     """Return what the kernel would say of the thread that asks: the arguments of `world.task`."""
-    namespace = Path("/proc/self/ns/pid_for_children")
+    namespace = Path("/proc/self/ns/pid")
     facts: dict[str, Any] = {
         "pid": threading.get_native_id(),
         "tgid": os.getpid(),

@@ -27,6 +27,11 @@ def _slice_rdwr(_checker: Checker, state: State) -> Value:
     return Value(Kind.MEM, size=state.regs[4].constant or 0)
 
 
+def _session_cookie(_checker: Checker, _state: State) -> Value:
+    """Give eight bytes that may be written."""
+    return Value(Kind.MEM, size=8)
+
+
 def _cast_to_context(checker: Checker, state: State) -> Value:
     """Give the kernel's own structure behind the context in r1."""
     if state.regs[1].kind not in {Kind.CTX, Kind.ANY}:
@@ -56,6 +61,7 @@ RESULTS: Final[dict[str, Callable[[Checker, State], Value | None]]] = {
     "bpf_dynptr_slice_rdwr": _slice_rdwr,
     "bpf_cast_to_kern_ctx": _cast_to_context,
     "bpf_rdonly_cast": _cast_to_type,
+    "bpf_session_cookie": _session_cookie,
     "bpf_obj_new_impl": owned.own_object,
     "bpf_percpu_obj_new_impl": owned.own_percpu_object,
     "bpf_refcount_acquire_impl": owned.another_reference,
