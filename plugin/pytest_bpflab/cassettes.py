@@ -19,6 +19,7 @@ import pytest
 
 from pytest_bpflab.backends import PARAMETER, backend_of, shared_backend
 from pytest_bpflab.options import REPLAY, SETTINGS
+from pytest_bpflab.recorded import NOT_PASSED, RECORDED, WRITTEN, Recorded
 from pytest_bpflab.requirements import MISSING
 
 if TYPE_CHECKING:
@@ -70,6 +71,8 @@ def pytest_configure(config: pytest.Config) -> None:
     if recorded is not None or mode == REPLAY:
         config.pluginmanager.register(Cassettes(), "bpflab-cassettes")
         config.pluginmanager.register(Skips(), "bpflab-cassette-skips")
+    if recorded is not None:
+        config.pluginmanager.register(Recorded(cassette_root(config)), "bpflab-recorded")
 
 
 def _check_recording(given: str, mode: str) -> None:
@@ -142,8 +145,10 @@ def through_cassette(item: pytest.Item, name: str, opened: Callable[[], Backend]
 
         backend = JournalBackend(opened())
         yield backend
-        if not item.stash.get(_FAILED, False):
+        failed = item.stash.get(_FAILED, False)
+        if not failed:
             _save(item, backend.journal)
+        item.user_properties.append((RECORDED, NOT_PASSED if failed else WRITTEN))
 
 
 @contextmanager

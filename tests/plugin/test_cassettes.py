@@ -67,6 +67,31 @@ def test_several_workers_write_cassettes_that_one_process_plays(suite: pytest.Py
     suite.runpytest_inprocess("--bpf=replay").assert_outcomes(passed=4, skipped=1)
 
 
+def test_a_recording_says_how_many_cassettes_were_written_and_why_not_the_others(suite: pytest.Pytester) -> None:
+    suite.makepyfile(
+        """
+        from programs import PASS
+
+        def test_passing(bpf):
+            bpf.program(PASS)
+
+        def test_failing(bpf):
+            assert bpf.program(PASS) is None
+
+        def test_sharing(bpf_module):
+            bpf_module.program(PASS)
+        """
+    )
+    result = suite.runpytest_inprocess("--bpf=sim", "--bpf-record")
+    result.stdout.fnmatch_lines(
+        [
+            "bpf: 1 cassette written below */cassettes",
+            "bpf: 1 cassette not written, as the test did not pass",
+            "bpf: 1 cassette not written, as the test shares a Lab with others (bpf_module, bpf_session)",
+        ]
+    )
+
+
 def test_two_recordings_of_one_test_are_the_same_text(recorded: pytest.Pytester) -> None:
     first = cassette(recorded).read_text()
     recorded.runpytest_inprocess("--bpf=sim", "--bpf-record").assert_outcomes(passed=4, skipped=1)

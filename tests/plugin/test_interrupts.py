@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import ctypes
 import json
 import os
 import signal
 import subprocess
 import sys
 import time
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -17,6 +19,9 @@ from bpflab import Lab
 from bpflab.abi.commands import Command
 from bpflab.errors import SyscallError
 from bpflab.programs.info import program_info
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
 
 LOOPING = """
     import os
@@ -37,6 +42,7 @@ LOOPING = """
     def test_endless(bpf, bpf_module, shared):
         bpf.map("array", value="u32", max_entries=1, name="{name}").pin("mine")
         program = bpf.program(PASS, name="{name}")
+        bpf.attach(program, "lo").pin("attached")
         Path("running").write_text("\\n".join([str(os.getpid()), bpf.pin_root, bpf_module.pin_root]))
         while True:
             program.run_many([bytes(60)] * 2000)
@@ -47,13 +53,44 @@ LOOPING = """
 UNIQUE = f"bpflab_{os.getpid()}"
 """The name of what the interrupted test opens; the kernel shows 15 characters of it."""
 PATIENCE = 60.0
+CLONE_NEWNET = 0x40000000
+HOLDER = f"import ctypes; print(ctypes.CDLL(None).unshare({CLONE_NEWNET}), flush=True); input()"
+"""Holds a network namespace, whose interfaces outlive the session that attaches to them."""
 
 
-def start(suite: pytest.Pytester, *options: str) -> subprocess.Popen[str]:
+@pytest.fixture
+def interfaces(bpf_backend: str) -> Iterator[Callable[[], None]]:
+    """What a session does first to have interfaces of its own."""
+    if bpf_backend != "kernel":
+        yield lambda: None
+        return
+    with subprocess.Popen([sys.executable, "-c", HOLDER], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as holder:
+        assert holder.stdin
+        assert holder.stdout
+        assert holder.stdout.readline() == b"0\n"
+        with Path(f"/proc/{holder.pid}/ns/net").open("rb") as namespace:
+            yield partial(enter, namespace.fileno())
+        holder.stdin.close()
+
+
+def enter(namespace: int) -> None:
+    """Go into a network namespace."""
+    if ctypes.CDLL(None, use_errno=True).setns(namespace, CLONE_NEWNET):
+        raise OSError(ctypes.get_errno(), "setns")
+
+
+def start(suite: pytest.Pytester, interfaces: Callable[[], None], *options: str) -> subprocess.Popen[str]:
     """Start a session whose second test runs a program for ever, and wait until it does."""
     suite.makepyfile(LOOPING.replace("{name}", UNIQUE))
     command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "--bpf-json=runs.json", *options]
-    session = subprocess.Popen(command, cwd=suite.path, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    session = subprocess.Popen(
+        command,
+        cwd=suite.path,
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        preexec_fn=interfaces,  # noqa: PLW1509 - no thread of this process holds a lock that setns takes
+    )
     wait_for(suite.path / "running")
     return session
 
@@ -103,9 +140,9 @@ def next_program(bpf: Lab, number: int) -> int:
 
 
 def test_after_ctrl_c_nothing_is_left_and_the_results_are_told(
-    suite: pytest.Pytester, bpf: Lab, bpf_backend: str
+    suite: pytest.Pytester, bpf: Lab, bpf_backend: str, interfaces: Callable[[], None]
 ) -> None:
-    session = start(suite, f"--bpf={bpf_backend}")
+    session = start(suite, interfaces, f"--bpf={bpf_backend}")
     session.send_signal(signal.SIGINT)
     output, _ = session.communicate(timeout=PATIENCE)
     assert session.returncode == pytest.ExitCode.INTERRUPTED
@@ -117,9 +154,9 @@ def test_after_ctrl_c_nothing_is_left_and_the_results_are_told(
 
 
 def test_a_killed_worker_leaves_nothing_and_the_others_results_are_told(
-    suite: pytest.Pytester, bpf: Lab, bpf_backend: str
+    suite: pytest.Pytester, bpf: Lab, bpf_backend: str, interfaces: Callable[[], None]
 ) -> None:
-    session = start(suite, f"--bpf={bpf_backend}", "-n", "1", "--max-worker-restart=1")
+    session = start(suite, interfaces, f"--bpf={bpf_backend}", "-n", "1", "--max-worker-restart=1")
     worker = int((suite.path / "running").read_text("utf-8").splitlines()[0])
     os.kill(worker, signal.SIGKILL)
     output, _ = session.communicate(timeout=PATIENCE)
