@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import pytest
 from hypothesis import given
@@ -16,6 +16,8 @@ from bpflab.backend.select import open_backend
 from bpflab.cli.demo import example_directory
 from bpflab.errors import TraceError
 from bpflab.obj.prebuilt import object_of
+from bpflab.sim.backend import SimBackend
+from bpflab.sim.kernel import Machine
 from bpflab.trace import traceable
 from bpflab.trace.log import CallLog, call_log
 from bpflab.trace.replay import replayed, runs_of
@@ -161,3 +163,36 @@ def test_a_log_that_became_too_long_is_given_up(monkeypatch: pytest.MonkeyPatch)
         assert log.log is None
         with pytest.raises(TraceError, match="became too many"):
             replayed(log, [])
+
+
+RACING = """
+    r1 = 0
+    *(u32 *)(r10 - 4) = r1
+    r2 = r10
+    r2 += -4
+    r1 = map[name:counts]
+    call map_lookup_elem
+    if r0 == 0 goto out
+    r1 = *(u64 *)(r0 + 0)
+    r1 += 1
+    *(u64 *)(r0 + 0) = r1
+out:
+    r0 = 2
+    exit
+"""
+LOST: Final = (9, 100)
+"""Turns in which the second CPU counts between the reading and the writing of the first."""
+
+
+@pytest.mark.parametrize("live", [False, True], ids=["logged", "watched"])
+def test_runs_that_race_lose_a_count_in_any_log_and_their_way_says_that_they_raced(live: bool) -> None:
+    with Lab(CallLog(SimBackend(Machine(possible_cpus=2)), live=live)) as lab:
+        counts = lab.map("array", value="u64", max_entries=1, name="counts")
+        program = lab.program(RACING, type="xdp")
+        lab.race(lambda: program.run(TELNET), lambda: program.run(TELNET), turns=LOST)
+        assert counts[0] == 1
+        traces = replayed(log_of(lab), runs_of(log_of(lab)))
+    assert {trace.note for trace in traces} == {
+        "made again alone, while it ran at the same time as others and may have seen other values"
+    }
+    assert log_of(lab).traces_since(0) == []

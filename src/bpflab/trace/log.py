@@ -180,7 +180,8 @@ class CallLog(JournalBackend):
     def _moment(self, sim: Simulating) -> Moment:
         if sim.random.drawn != self._chance[0]:
             self._chance = sim.random.drawn, sim.random.state()
-        return Moment((sim.clock.now, sim.clock.epoch), sim.cpu, self._chance[1])
+        raced = self.simulator is not None and self.simulator.kernel.interleaving is not None
+        return Moment((sim.clock.now, sim.clock.epoch), sim.cpu, self._chance[1], raced)
 
 
 def call_log(backend: Backend) -> CallLog | None:

@@ -30,6 +30,8 @@ class Moment:
     clock: tuple[int, int]
     cpu: int
     chance: object
+    raced: bool = False
+    """Whether other runs went on at the same time, on other CPUs."""
 
 
 @dataclass(slots=True)  # not frozen: one is made of every call, and that would take twice as long

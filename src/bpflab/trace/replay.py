@@ -89,9 +89,16 @@ def _traced(run: MadeRun, player: Player, backend: SimBackend, log: CallLog) -> 
         recorder.last,
         packet=run.packet,
         output=answer.output,
-        note="" if log.simulator else f"made again on the simulator after the {log.name}",
+        note=_note(run, log),
         differences=tuple(differences(run, answer, log.name, recorder.last.program.type)),
     )
+
+
+def _note(run: MadeRun, log: CallLog) -> str:
+    if not log.simulator:
+        return f"made again on the simulator after the {log.name}"
+    raced = run.moment is not None and run.moment.raced
+    return "made again alone, while it ran at the same time as others and may have seen other values" if raced else ""
 
 
 def _play(entry: Entry | Made, player: Player, backend: SimBackend) -> tuple[Reply | None, FaultError | None]:
