@@ -90,6 +90,7 @@ def test_a_context_that_is_needed_is_asked_for_by_name(bpf: Lab) -> None:
         loaded(bpf, "sk_lookup").run()
 
 
+@pytest.mark.bpf(backend="kernel")
 def test_a_type_that_cannot_be_run_says_what_to_do_instead(bpf: Lab) -> None:
     program = bpf.program([mov(r0, 1), exit_()], type="lwt_seg6local", name="route")
     with pytest.raises(CannotRunError, match="send a packet over it"):
