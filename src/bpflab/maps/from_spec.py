@@ -16,6 +16,7 @@ from bpflab.maps.adopt import adopt
 from bpflab.maps.check import check_shape, map_type
 from bpflab.maps.choice import Surroundings
 from bpflab.maps.creation import Creation, send_create
+from bpflab.maps.memory import Arena
 from bpflab.maps.opened import opened
 from bpflab.maps.registry import class_of
 from bpflab.maps.shape import MapShape
@@ -106,6 +107,9 @@ def _created(lab: Lab, shape: MapShape, spec: MapSpec, template: Template | None
 
 
 def _fill(made: Map[Any, Any], spec: MapSpec) -> None:
+    if isinstance(made, Arena):
+        # A program that names a variable in it can be loaded when user space has it in memory alone.
+        made.memory()[: len(spec.arena)] = bytes(spec.arena)
     if spec.data is not None:
         first = bytes(spec.key_size)
         made.lab.call(Command.MAP_UPDATE_ELEM, map_fd=made.fileno(), key=first, value=bytes(spec.data))

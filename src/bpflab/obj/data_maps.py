@@ -55,7 +55,7 @@ def _spec(elf: Elf, section: Section, btf: Btf | None, object_name: str) -> MapS
         btf_value_type_id=type_id or 0,
         data=bytearray(section.size) if section.nobits else bytearray(section.data),
         frozen=read_only,
-        variables=dict(_typed(btf, type_id) if btf and type_id else _untyped(elf, section)),
+        variables=variables_of(elf, section, btf),
         kernel_name=kernel_name(section.name, object_name),
     )
 
@@ -64,6 +64,12 @@ def _has_global(btf: Btf, type_id: int) -> bool:
     """Say whether libbpf would map the section into memory: it does if a variable is not static."""
     variables = btf.get(type_id, t.Datasec).variables
     return any(btf.get(each.type_id, t.Var).linkage != VarLinkage.STATIC for each in variables)
+
+
+def variables_of(elf: Elf, section: Section, btf: Btf | None) -> dict[str, Variable]:
+    """List the variables of a section by name: by BTF, or where that has none by the symbols."""
+    type_id = btf.find(section.name, BtfKind.DATASEC) if btf else None
+    return dict(_typed(btf, type_id) if btf and type_id else _untyped(elf, section))
 
 
 def _typed(btf: Btf, type_id: int) -> Iterator[tuple[str, Variable]]:

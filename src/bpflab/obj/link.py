@@ -148,7 +148,7 @@ class Linker:
 
     def _map(self, slot: int, section: int, offset: int, function: Function) -> Relocation:
         place = self._places.at(section, offset)
-        if place is not None and place.spec.data is not None:
+        if place is not None and (place.arena or place.spec.data is not None):
             return Relocation(slot, RelocationKind.MAP_VALUE, place.spec.name, offset)
         if place is None or offset != place.offset:
             where = self._elf.sections[section].name if section in self._elf.sections else f"number {section}"

@@ -14,12 +14,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class MapPlace:
-    """A map whose definition, or whose data, takes `size` bytes from `offset` of a section."""
+    """A map whose definition, or whose data, takes `size` bytes from `offset` of a section.
+
+    `arena`: these are the variables of an arena, which its map defines elsewhere.
+    """
 
     spec: MapSpec
     section: int
     offset: int
     size: int
+    arena: bool = False
 
 
 class MapPlaces:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from bpflab.abi.prog_types import ProgType
 from bpflab.abi.sections import rule_for
 from bpflab.errors import BpfError, ObjectError
+from bpflab.obj.arena import arena_variables
 from bpflab.obj.btf_ext import EMPTY, read_btf_ext
 from bpflab.obj.btf_maps import btf_maps
 from bpflab.obj.btf_place import object_btf
@@ -53,7 +54,8 @@ def _spec(elf: Elf, name: str, path: Path | None) -> ObjectSpec:
     _check_symbols(elf)
     btf = object_btf(elf)
     functions = Functions(elf)
-    places = (*legacy_maps(elf), *btf_maps(elf, btf, functions), *data_maps(elf, btf, name))
+    defined = (*legacy_maps(elf), *btf_maps(elf, btf, functions))
+    places = (*defined, *data_maps(elf, btf, name), *arena_variables(elf, btf, defined))
     externs = find_externs(elf, btf)
     kconfig = kconfig_map(btf, externs, name)
     linker = Linker(elf, functions, MapPlaces(places), externs, kconfig)

@@ -103,7 +103,8 @@ class MapSpec:
     PERF_EVENT_ARRAY means one for each possible CPU. `values` initialises slots by index with the name
     of a map (map of maps) or a program (PROG_ARRAY) of this object. `btf_key_type_id` and
     `btf_value_type_id` (0: none) serve codecs for every map; the kernel takes them for some map types
-    only, see `create_type_ids`. A data map has its content in `data` (its length is `value_size`).
+    only, see `create_type_ids`. A data map has its content in `data` (its length is `value_size`), an ARENA that of
+    its variables in `arena`, which lie at its start.
     """
 
     name: str
@@ -122,6 +123,7 @@ class MapSpec:
     data: bytearray | None = None
     frozen: bool = False
     variables: Mapping[str, Variable] = field(default_factory=dict)
+    arena: bytearray = field(default_factory=bytearray)
     kernel_name: str = ""
 
     def __post_init__(self) -> None:

@@ -58,6 +58,11 @@ class LoadedObject:
         return live_variables(self.spec, "bss", self.maps)
 
     @property
+    def arena(self) -> Variables:
+        """The variables in the arena, which user space and programs share."""
+        return live_variables(self.spec, "arena", self.maps)
+
+    @property
     def kconfig(self) -> Variables:
         """What the programs were told of the kernel's configuration."""
         return live_variables(self.spec, "kconfig", self.maps)

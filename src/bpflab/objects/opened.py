@@ -62,6 +62,11 @@ class OpenedObject:
         return spec_variables(self.spec, "bss")
 
     @property
+    def arena(self) -> Variables:
+        """The variables in the arena, which user space and programs share."""
+        return spec_variables(self.spec, "arena")
+
+    @property
     def ops(self) -> Names[OpsFields]:
         """The structs of operations: their values, and by name the programs that implement them."""
         from bpflab.objects.ops_fields import OpsFields

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from bpflab.abi.commands import Command
+from bpflab.abi.map_types import MapType
 from bpflab.arguments import near_names
 from bpflab.errors import ArgumentError, NoSuchNameError
 from bpflab.maps.codecs.btf import codec_by_id
@@ -19,7 +20,13 @@ if TYPE_CHECKING:
     from bpflab.obj.btf import Btf
     from bpflab.obj.spec import MapSpec, ObjectSpec, Variable
 
-SECTIONS: Final = {"rodata": ".rodata", "data": ".data", "bss": ".bss", "kconfig": ".kconfig"}
+SECTIONS: Final = {
+    "rodata": ".rodata",
+    "data": ".data",
+    "bss": ".bss",
+    "kconfig": ".kconfig",
+    "arena": ".addr_space.1",
+}
 """What a group of variables is called, and how the sections begin that are in it."""
 
 
@@ -47,6 +54,21 @@ class SpecBytes:
         """Change what the section will begin with."""
         if self.spec.data is not None:
             self.spec.data[offset : offset + len(data)] = data
+
+
+@dataclass(frozen=True, slots=True)
+class ArenaBytes:
+    """The start of an arena: of an object that is not loaded, or in memory that programs share."""
+
+    content: bytearray | memoryview
+
+    def read(self, offset: int, size: int) -> bytes:
+        """Return bytes of the arena."""
+        return bytes(self.content[offset : offset + size])
+
+    def write(self, offset: int, data: bytes) -> None:
+        """Change bytes of the arena."""
+        self.content[offset : offset + len(data)] = data
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,14 +162,22 @@ class Variables:
 
 def spec_variables(spec: ObjectSpec, group: str) -> Variables:
     """Return a group of variables of an object that is not loaded."""
+    if group == "arena":
+        return _variables(spec, group, {name: ArenaBytes(each.arena) for name, each in _arenas(spec).items()})
     return _variables(spec, group, {name: SpecBytes(each) for name, each in _sections(spec, group).items()})
 
 
 def live_variables(spec: ObjectSpec, group: str, maps: Mapping[str, Map[Any, Any]]) -> Variables:
     """Return a group of variables of a loaded object."""
+    if group == "arena":
+        return _variables(spec, group, {name: ArenaBytes(maps[name].memory()) for name in _arenas(spec)})
     sections = _sections(spec, group)
     places = {name: LiveBytes(maps[name], each.value_size, each.frozen) for name, each in sections.items()}
     return _variables(spec, group, places)
+
+
+def _arenas(spec: ObjectSpec) -> dict[str, MapSpec]:
+    return {name: each for name, each in spec.maps.items() if each.type is MapType.ARENA}
 
 
 def _sections(spec: ObjectSpec, group: str) -> dict[str, MapSpec]:

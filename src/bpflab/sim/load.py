@@ -19,6 +19,7 @@ from bpflab.sim.hooks import OpaqueHook, find_hook
 from bpflab.sim.hooks.typed import prototype
 from bpflab.sim.kfunc_calls import KfuncCalls, kfunc_calls
 from bpflab.sim.kptrs import kernel_pointers
+from bpflab.sim.maps.arena import ArenaMap
 from bpflab.sim.maps.map_in_map import ArrayOfMaps, HashOfMaps
 from bpflab.sim.maps.prog_array import ProgArrayMap
 from bpflab.sim.programs import ProgSpec, SimProgram
@@ -28,6 +29,7 @@ from bpflab.sim.relocate import WITH_VALUE, Resolver
 if TYPE_CHECKING:
     from bpflab.sim.btf import SimBtf
     from bpflab.sim.check import Checked
+    from bpflab.sim.engine.step import Cast
     from bpflab.sim.kernel import SimKernel
     from bpflab.sim.log import Log
     from bpflab.sim.maps.base import SimMap
@@ -39,6 +41,8 @@ RDONLY_PROG: Final = int(MapFlag.RDONLY_PROG)
 MAY_WRITE: Final = frozenset({ProgType.STRUCT_OPS})
 """Types whose programs may write to some fields of the kernel's objects; which ones is not looked at."""
 VOID_TYPES: Final = frozenset({ProgType.STRUCT_OPS, ProgType.LSM})
+TO_PROGRAM, TO_USER = 1, 1 << 16
+"""The imm of an address_space cast: the space it comes from in the low half, the one it goes to in the high half."""
 MAX_FROZEN: Final = 1 << 20
 """Contents of read-only maps up to this many bytes are shown to the check."""
 
@@ -58,6 +62,7 @@ def load(kernel: SimKernel, spec: ProgSpec, request: Request, btf: SimBtf | None
         name=spec.name,
         strict_alignment=bool(spec.flags & ProgFlag.STRICT_ALIGNMENT),
         probes=checked.probes,
+        casts=_casts(addresses),
     )
     bound = resolver.bound(request["fd_array_cnt"])
     program = SimProgram(kernel, spec, engine, map_slots=addresses.maps, bound=bound, btf=btf)
@@ -70,6 +75,12 @@ def load(kernel: SimKernel, spec: ProgSpec, request: Request, btf: SimBtf | None
         program.put()
         raise
     return kernel.programs.add(program)
+
+
+def _casts(addresses: Addresses) -> dict[int, Cast]:
+    """Return the casts between address spaces, by imm (from 1 to 0, from 0 to 1), if the program has an arena."""
+    arena = next((each for each in addresses.maps.values() if isinstance(each, ArenaMap)), None)
+    return {} if arena is None else {TO_PROGRAM: arena.to_kernel, TO_USER: arena.to_user}
 
 
 def _adopt(program: SimProgram) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from bpflab.abi.insn import LD_IMM64, AluOp, InsnClass, Source, WideSource
+from bpflab.abi.insn import ADDR_SPACE_CAST_OFF, LD_IMM64, AluOp, InsnClass, Source, WideSource
 from bpflab.asm.insn import imm64
 from bpflab.sim.engine.alu import signed
 from bpflab.sim.engine.step import HALF, WORD, trap, unknown
@@ -12,7 +12,7 @@ from bpflab.sim.fault import FaultKind
 
 if TYPE_CHECKING:
     from bpflab.sim.engine.run import Run
-    from bpflab.sim.engine.step import Build, Builder, Registers, StepFunction
+    from bpflab.sim.engine.step import Build, Builder, Cast, Registers, StepFunction
 
 
 def _constant(dst: int, value: int, after: int) -> StepFunction:
@@ -26,6 +26,16 @@ def _constant(dst: int, value: int, after: int) -> StepFunction:
 def _copy(dst: int, src: int, mask: int, after: int) -> StepFunction:
     def step(regs: Registers, _run: Run) -> int:
         regs[dst] = regs[src] & mask
+        return after
+
+    return step
+
+
+def _cast(dst: int, src: int, cast: Cast, after: int) -> StepFunction:
+    """Build a cast between the addresses of an arena that user space knows and those that programs use."""
+
+    def step(regs: Registers, _run: Run) -> int:
+        regs[dst] = cast(regs[src] & WORD)
         return after
 
     return step
@@ -48,6 +58,8 @@ def _move(build: Build) -> StepFunction:
         return _constant(insn.dst, insn.imm & mask, build.after)
     if not insn.off:
         return _copy(insn.dst, insn.src, mask, build.after)
+    if insn.off == ADDR_SPACE_CAST_OFF and mask == WORD and insn.imm in build.casts:
+        return _cast(insn.dst, insn.src, build.casts[insn.imm], build.after)
     widths = (8, 16, 32) if mask == WORD else (8, 16)
     return _extend(build, mask) if insn.off in widths else unknown(build)
 

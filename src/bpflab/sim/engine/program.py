@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from bpflab.abi.insn import INSN_SIZE, WideSource
 from bpflab.sim.engine import alu, atomic, call, jump, load, move, packet, store
-from bpflab.sim.engine.step import Build, Builder, HelperFunction, StepFunction, trap, unknown
+from bpflab.sim.engine.step import Build, Builder, Cast, HelperFunction, StepFunction, trap, unknown
 from bpflab.sim.fault import FaultKind
 from bpflab.sim.memory import OFFSET_MASK, Region, RegionKind
 
@@ -65,14 +65,15 @@ def prepare(
     name: str = "",
     strict_alignment: bool = False,
     probes: Collection[int] = (),
+    casts: Mapping[int, Cast] | None = None,
 ) -> Program:
     """Build the steps of a program.
 
     `helpers` are callables by helper id, `kfuncs` by BTF id. `addresses` gives, by slot, the value
     that a 64-bit immediate load yields when it names a map, a map's value or a kernel object;
     functions (`WideSource.FUNC`) the engine resolves itself. `probes` are the slots of loads that read 0 where
-    there is no memory. Nothing is checked here: an
-    instruction that means nothing becomes a `Fault` when it is reached.
+    there is no memory, `casts` what turns addresses of an arena into one another, by the imm of the cast. Nothing is
+    checked here: an instruction that means nothing becomes a `Fault` when it is reached.
     """
     program = Program(name, tuple(insns), memory)
 
@@ -87,6 +88,7 @@ def prepare(
                 addresses=addresses or {},
                 strict_alignment=strict_alignment,
                 probe=pc in probes,
+                casts=casts or {},
             )
         )
 

@@ -7,7 +7,7 @@ once, by the builder that its opcode finds in a table, and keeps its operands in
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, NoReturn, TypeAlias, cast
 
 from bpflab.sim.fault import Fault, FaultKind
@@ -33,6 +33,9 @@ HelperFunction: TypeAlias = "Callable[[Run, int, int, int, int, int], int]"
 A helper of fewer arguments ignores the rest, which may be `UNSET`.
 """
 
+Cast: TypeAlias = Callable[[int], int]
+"""An address of one space in, the address of the same byte in another space out."""
+
 PacketLoad: TypeAlias = Callable[[int, int], int | None]
 """LD_ABS and LD_IND: signed offset and size (1, 2, 4) in; the number in network byte order, or None."""
 
@@ -52,6 +55,7 @@ class Build:
     addresses: Mapping[int, int]
     strict_alignment: bool
     probe: bool = False
+    casts: Mapping[int, Cast] = field(default_factory=dict)
 
     @property
     def insns(self) -> tuple[Insn, ...]:

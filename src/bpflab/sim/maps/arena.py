@@ -58,8 +58,8 @@ class ArenaMap(SimMap):
         return self.region.address + (address - self.user_start & 0xFFFFFFFF)
 
     def to_user(self, address: int) -> int:
-        """Turn a program's address in the arena into what user space sees there."""
-        return self.user_start + address - self.region.address
+        """Turn a program's address in the arena into what user space sees there; null stays null."""
+        return self.user_start + address - self.region.address if address else 0
 
     def shared(self) -> SharedMemory:
         """Return the pages."""
