@@ -122,11 +122,18 @@ class VerifierReport:
         before = read_baseline(baseline) if baseline else {}
         written = self._path("bpf_verifier_json")
         if written:
-            _write(written, to_json(self.stats))
+            self._write(written, to_json(self.stats), session)
         found = regressions(self.stats, before, self.config.getoption("bpf_verifier_limit"))
         if found:
             limit = self.config.getoption("bpf_verifier_limit")
             self._lines += [f"FAIL: {each}; the limit is {limit:g} %." for each in found]
+            _fail(session)
+
+    def _write(self, path: Path, document: dict[str, Any], session: pytest.Session) -> None:
+        try:
+            _write(path, document)
+        except OSError as error:
+            self._lines.append(f"ERROR: {path} cannot be written: {error.strerror}.")
             _fail(session)
 
     def _path(self, option: str) -> Path | None:
