@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
 PLAIN: Final[dict[str, int]] = {"family": Family.INET, "type": SocketType.STREAM, "protocol": SocketProtocol.TCP}
 """What a socket is of which the context says nothing."""
+MAPPED: Final = bytes(10) + b"\xff\xff"
+IPV6_ALONE: Final = bytes([127, 0, 0, 6])
+"""The IPv4 address of a socket of IPv6 (LOOPBACK4_IPV6 of linux/in.h)."""
 COOKIE: Final = 2
 """The cookie of sockets that are made for a run: what is kept for one is kept for the next."""
 
@@ -63,10 +66,20 @@ def describe(context: FieldContext) -> None:
     for name, value in facts.items():
         if name in names and not context[name]:
             context[name] = value
-    version = "ip6" if sock.family == Family.INET6 else "ip4"
     for side, (address, _port) in (("local", sock.local), ("remote", sock.remote)):
-        _put_bytes(context, f"{side}_{version}", address.packed)
+        ip4, ip6 = _both(address, local=side == "local")
+        _put_bytes(context, f"{side}_ip4", ip4)
+        _put_bytes(context, f"{side}_ip6", ip6)
     _put_bytes(context, "remote_port", sock.remote[1].to_bytes(4, "big"))
+
+
+def _both(address: Address, *, local: bool) -> tuple[bytes, bytes]:
+    """Return what a socket keeps of an address for both versions: IPv4 as mapped by IPv6, and a mark for IPv6."""
+    if isinstance(address, ipaddress.IPv4Address):
+        return address.packed, MAPPED + address.packed
+    if address.ipv4_mapped is not None:
+        return address.ipv4_mapped.packed, address.packed
+    return IPV6_ALONE if local else bytes(4), address.packed
 
 
 def _put_bytes(context: FieldContext, name: str, content: bytes) -> None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from bpflab.sim.sockets import Socket
     from bpflab.sim.tunnel import Tunnel
 
 
@@ -80,7 +81,8 @@ class Bind(Event):
 class SocketRedirect(Event):
     """Bytes that a program sent to another socket of a SOCKMAP or SOCKHASH, by the verdict SK.PASS.
 
-    `cookie` is the socket's, `key` where the map has it, `ingress` whether it receives them rather than sends them.
+    `socket` is the world's, None for one of the process, and `cookie` its own; `key` is where the map has it, `ingress`
+    whether it receives the bytes rather than sends them.
     """
 
     helper: str
@@ -89,6 +91,7 @@ class SocketRedirect(Event):
     cookie: int
     ingress: bool
     data: bytes
+    socket: Socket | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from bpflab.sim.maps.sockets import SocketMap
 
 if TYPE_CHECKING:
     from bpflab.sim.maps.base import SimMap
+    from bpflab.sim.sockets import Socket
     from bpflab.sim.test_run import Environment
 
 INGRESS: Final = 1
@@ -23,7 +24,10 @@ def choose(env: Environment, helper: str, target: SimMap, key: bytes, flags: int
     """Choose the socket at a key; SK.DROP for unknown flags, an empty key, and a socket that cannot take them."""
     env.state.pop(CHOSEN, None)
     cookie = target.cookies.get(key) if isinstance(target, SocketMap) else None
-    if flags & ~INGRESS or cookie is None or not _can_take(env, cookie, ingress=bool(flags & INGRESS)):
+    if flags & ~INGRESS or cookie is None:
+        return SK.DROP
+    found = next((sock for sock in env.kernel.world.sockets if sock.cookie == cookie), None)
+    if not _can_take(found, ingress=bool(flags & INGRESS)):
         return SK.DROP
     env.state[CHOSEN] = SocketRedirect(
         program=env.running.name,
@@ -33,6 +37,7 @@ def choose(env: Environment, helper: str, target: SimMap, key: bytes, flags: int
         cookie=cookie,
         ingress=bool(flags & INGRESS),
         data=b"",
+        socket=found,
     )
     return SK.PASS
 
@@ -44,9 +49,8 @@ def note_redirect(env: Environment, data: bytes, *, passed: bool) -> None:
         env.kernel.world.record(replace(chosen, data=data))
 
 
-def _can_take(env: Environment, cookie: int, *, ingress: bool) -> bool:
+def _can_take(found: Socket | None, *, ingress: bool) -> bool:
     """Tell whether a socket takes redirected bytes; sockets of the process, of which little is known, do."""
-    found = next((sock for sock in env.kernel.world.sockets if sock.cookie == cookie), None)
     if found is None:
         return True
     if found.protocol == SocketProtocol.TCP:

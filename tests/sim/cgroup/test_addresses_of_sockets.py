@@ -211,3 +211,23 @@ def test_ports_keep_sixteen_bits(simulated: Lab) -> None:
     program = simulated.program(code, type=KIND, expected_attach_type=AttachType.CGROUP_INET4_CONNECT)
     result = program.run(ctx=SockAddr())
     assert (result.retval, result.ctx.user_port) == (1, 0x5678)  # type: ignore[union-attr]  # a context came back
+
+
+@pytest.mark.parametrize("said", [0, -113])
+@pytest.mark.parametrize("verdict", [0, 1])
+def test_a_program_learns_what_the_one_before_it_said(
+    rig: Any, errno: Callable[..., int], listener: socket.socket, said: int, verdict: int
+) -> None:
+    place = AttachType.CGROUP_INET4_CONNECT
+    before = rig.kernel.program(
+        f"r1 = {said}\ncall bpf_set_retval\nr0 = 1\nexit", type=KIND, expected_attach_type=place, name="before"
+    )
+    rig.kernel.attach(before, str(rig.group), hook=place)
+    code = f"call bpf_get_retval\n*(u64 *)(r7 + 0) = r0\nr0 = {verdict}\nexit"
+    program = rig.load(code, KIND, place)
+    with socket.socket() as client:
+        real = errno(lambda: client.connect(listener.getsockname()))
+    result = program.run(ctx=address("127.0.0.1", 77, STREAM, retval=said))
+    kernel, sim = rig.seen()
+    assert sim == kernel
+    assert result.ctx.retval == real

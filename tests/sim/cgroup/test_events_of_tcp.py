@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import struct
 import sys
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -269,6 +270,40 @@ def test_a_connection_that_is_established_goes_into_a_map(rig: Any) -> None:
     assert rig.sim.maps["socks"][1] == sock.cookie
     kernel, sim = rig.seen()
     assert answers(sim)[:2] == answers(kernel)[:2] == (0, -EEXIST)
+
+
+FACTS = (
+    "op",
+    "family",
+    "local_ip4",
+    "remote_ip6",
+    "local_ip6",
+    "remote_port",
+    "local_port",
+    "is_fullsock",
+    "state",
+)
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "::1"])
+@pytest.mark.parametrize("op", [SockOp.ACTIVE_ESTABLISHED_CB, SockOp.PASSIVE_ESTABLISHED_CB])
+def test_an_event_shows_the_ends_of_its_connection(rig: Any, note: Callable[..., str], host: str, op: SockOp) -> None:
+    also = [] if ":" in host else ["remote_ip4"]
+    code = f"r2 = *(u32 *)(r6 + 0)\nif r2 != {int(op)} goto out\n{note(KIND, *FACTS, *also)}\nout:\nr0 = 1\nexit"
+    program = rig.load(code, KIND, PLACE)
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with (
+        socket.create_server((host, 0), family=family) as server,
+        socket.create_connection(server.getsockname()[:2]) as client,
+    ):
+        server.accept()[0].close()
+        own, other = client.getsockname()[:2], server.getsockname()[:2]
+    active = op is SockOp.ACTIVE_ESTABLISHED_CB
+    ends = (own, other) if active else (other, own)
+    sock = rig.sim.world.add_socket("tcp", *ends, state="established" if active else "syn_recv")
+    program.run(ctx=SockOps(op=op, is_fullsock=1, sk=sock))
+    kernel, sim = rig.seen()
+    assert sim == kernel
 
 
 @pytest.mark.parametrize(

@@ -212,7 +212,7 @@ def test_a_message_goes_to_the_socket_that_was_chosen(wire: Wire, helper: str, k
         arrived = b""
     assert arrived == b"".join(event.data for event in events)
     assert result.action is (SK.PASS if arrived else SK.DROP)
-    assert [event.cookie for event in events] == [wire.sim.world.sockets[0].cookie] * bool(arrived)
+    assert [event.socket for event in events] == [wire.sim.world.sockets[0]] * bool(arrived)
     kernel_seen, sim_seen = wire.seen()
     assert sim_seen == kernel_seen
 

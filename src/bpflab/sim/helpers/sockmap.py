@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from bpflab.abi.errno import Errno
-from bpflab.abi.sockets import SocketProtocol, SocketState
+from bpflab.abi.sockets import SocketProtocol
 from bpflab.abi.tcp_events import SockOp
 from bpflab.sim.maps.sockets import SockHash, SockMap
 from bpflab.sim.sk_redirect import choose
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 
 JOINING: Final = frozenset({SockOp.PASSIVE_ESTABLISHED_CB, SockOp.ACTIVE_ESTABLISHED_CB, SockOp.TCP_LISTEN_CB})
 """Events at which a socket may be put into a map."""
-SUITABLE: Final = frozenset({SocketState.ESTABLISHED, SocketState.LISTEN})
 
 
 def sock_map_update(env: Environment, skops: FieldContext, map: SimMap, key: bytes, flags: int) -> int:
@@ -46,7 +45,7 @@ def sk_redirect_hash(env: Environment, skb: object, map: SimMap, key: bytes, fla
 
 def _put(skops: FieldContext, target: SimMap, key: bytes, flags: int) -> int:
     sock = skops.socket
-    if sock is None or skops["op"] not in JOINING or sock.state not in SUITABLE or sock.protocol != SocketProtocol.TCP:
+    if sock is None or skops["op"] not in JOINING or sock.protocol != SocketProtocol.TCP:
         return -Errno.EOPNOTSUPP
     if not isinstance(target, SockMap | SockHash):
         return -Errno.EOPNOTSUPP
