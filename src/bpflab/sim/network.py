@@ -17,6 +17,7 @@ from bpflab.errors import ArgumentError
 from bpflab.sim.events import Clone, Redirect
 from bpflab.sim.hops import Runs
 from bpflab.sim.maps.devmap import CpuMap, DevMap, TargetMap
+from bpflab.sim.neighbours import addressed
 from bpflab.sim.path import End, Fate, Hook, Way
 
 if TYPE_CHECKING:
@@ -123,10 +124,19 @@ class Network:
         interfaces = self.kernel.world.interfaces
         if found is None or found.ifindex not in interfaces:
             self._end(Fate.DROPPED, packet, "it was redirected to no interface that is there")
+        elif found.helper == "redirect_neigh":
+            self._to_neighbour(packet, found)
         elif found.helper == "redirect_peer":
             self._then(self.arrive, packet.at(interfaces[found.ifindex].peer or found.ifindex))
         else:
             self._then(self.arrive if found.flags & INGRESS else self.egress, packet.at(found.ifindex))
+
+    def _to_neighbour(self, packet: Packet, found: Redirect) -> None:
+        data = addressed(self.kernel.world, packet.data, found)
+        if isinstance(data, str):
+            self._end(Fate.DROPPED, packet, data)
+        else:
+            self._then(self.egress, Packet(data, found.ifindex, packet.cpu))
 
     def _follow_xdp(self, packet: Packet, events: Sequence[Event]) -> None:
         found = _redirect(events)
