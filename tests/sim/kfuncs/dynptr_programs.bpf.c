@@ -59,6 +59,22 @@ int of_frame(struct xdp_md *ctx)
 	return made;
 }
 
+SEC("xdp.frags")
+int pulls(struct xdp_md *ctx)
+{
+	__u8 *data, *end;
+
+	results[0] = bpf_xdp_pull_data(ctx, order.size);
+	data = (void *)(long)ctx->data;
+	end = (void *)(long)ctx->data_end;
+	results[1] = end - data;
+	results[2] = data - (__u8 *)(long)ctx->data_meta;
+	__builtin_memset(seen, 0, sizeof(seen));
+	if (order.offset < 4096 && data + order.offset + sizeof(seen) <= end)
+		__builtin_memcpy(seen, data + order.offset, sizeof(seen));
+	return XDP_PASS;
+}
+
 SEC("tc")
 int of_packet(struct __sk_buff *ctx)
 {

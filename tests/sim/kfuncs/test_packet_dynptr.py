@@ -61,3 +61,21 @@ def test_parts_of_a_frame_are_looked_at_in_place_or_copied(twins: Any, order: di
 @example(order=EMPTY | {"end": 16, "size": 16, "offset": 0}, meta=32)
 def test_metadata_of_a_packet_has_a_dynptr(twins: Any, order: dict[str, int], meta: int) -> None:
     twins.agree("of_frame", bytes(range(96)), XdpMd(data=meta, data_end=96), order=order)
+
+
+@SETTINGS
+@given(
+    length=st.sampled_from([64, 3520, 4096, 9000]),
+    size=st.one_of(st.integers(0, 4200), st.sampled_from([64, 3520, 3521, 3776, 3800, 9000, 9001])),
+    offset=st.integers(0, 3760),
+    meta=st.sampled_from([0, 32]),
+)
+@example(length=9000, size=3521, offset=3505, meta=0)
+@example(length=9000, size=3736, offset=3720, meta=0)
+@example(length=9000, size=3737, offset=3720, meta=0)
+@example(length=3530, size=3530, offset=3510, meta=0)
+def test_fragments_are_pulled_into_the_linear_part(twins: Any, length: int, size: int, offset: int, meta: int) -> None:
+    order = EMPTY | {"size": size, "offset": offset}
+    linear = min(length, 3520)
+    ctx = XdpMd(data=meta, data_end=linear) if meta else None
+    twins.agree("pulls", LONG[:length], ctx, order=order)
