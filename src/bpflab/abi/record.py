@@ -171,6 +171,8 @@ def _typed(name: str, written: str, position: int) -> RecordField:
 
 def _content(field: RecordField, value: RecordValue, order: ByteOrder, *, limit: int) -> bytes:
     """Return the bytes of a value; texts end with a zero byte where there is room."""
+    if isinstance(value, (str, bytes, bytearray)) and not field.dynamic and not (field.count and field.size == 1):
+        raise InputError(f"{field.name}={value!r}; expected {'numbers' if field.count else 'a number'}.")
     size = 1 if field.dynamic and isinstance(value, (str, bytes)) else field.size
     if isinstance(value, str):
         data = (value.encode() + b"\0")[: limit if field.dynamic or len(value.encode()) == limit else None]

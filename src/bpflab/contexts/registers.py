@@ -32,7 +32,7 @@ class PtRegs(RawContext):
     def __init__(self, arch: str = "", **registers: SupportsInt) -> None:
         self.arch = arch or current().name
         self.convention: Convention = convention(self.arch)
-        self._values = {self._name(name): int(value) & WORD for name, value in registers.items()}
+        self._values = {self._name(name): _number(name, value) for name, value in registers.items()}
         super().__init__()
 
     @classmethod
@@ -143,7 +143,7 @@ class PtRegs(RawContext):
                 f"{len(args)} arguments were given; {self.arch} passes {len(registers)} in registers. Lay the "
                 "others out on the stack: sp=world.kernel_memory(...)."
             )
-        self._values |= {name: int(value) & WORD for name, value in zip(registers, args, strict=False)}
+        self._values |= {name: _number(name, value) for name, value in zip(registers, args, strict=False)}
 
 
 class PerfEventData(RawContext):
@@ -178,6 +178,15 @@ def architecture_of(size: int) -> str:
         known = ", ".join(f"{arch} {count}" for count, arch in sizes.items())
         raise InputError(f"{size} bytes are the registers of no known architecture; expected {known}.")
     return sizes[size]
+
+
+def _number(name: str, value: SupportsInt) -> int:
+    if isinstance(value, (str, bytes, float)) or not hasattr(value, "__int__"):
+        raise InputError(
+            f"{name}={value!r} in registers; expected a number, or an object of the simulated world. A text is "
+            "laid out in memory first: world.user_memory(b'...')."
+        )
+    return int(value) & WORD
 
 
 def _names(members: ContextLayout) -> tuple[str, ...]:

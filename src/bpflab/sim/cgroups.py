@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -21,12 +21,12 @@ class Cgroup:
     Maps name a cgroup by a descriptor of a directory; `identity` is that directory's device and inode.
     """
 
-    world: World
+    world: World = field(repr=False)
     id: int
     name: str = ""
     parent: Cgroup | None = None
     identity: tuple[int, int] | None = None
-    laid_out: KernelStruct | None = None
+    laid_out: KernelStruct | None = field(default=None, repr=False)
 
     @property
     def way(self) -> tuple[Cgroup, ...]:

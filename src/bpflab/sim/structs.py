@@ -87,7 +87,7 @@ class KernelStruct:
         first = path.partition(".")[0]
         if first not in names:
             name = self._btf.name(self._type_id)
-            raise ArgumentError(f"struct {name} has no field {first!r}.{near_names(first, names)}")
+            raise ArgumentError(f"struct {name} has no field {first!r}{near_names(first, names)}")
         return field(self._btf, self._type_id, path)
 
     def _get(self, found: Field) -> Any:  # noqa: ANN401 - the field's own type

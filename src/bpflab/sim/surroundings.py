@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from bpflab.abi.errno import Errno
+from bpflab.arguments import check_integer, check_type
 from bpflab.errors import ArgumentError
 from bpflab.sim.cgroups import ROOT_ID, Cgroup, identity_of
 from bpflab.sim.refusal import refuse_if
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from bpflab.sim.tasks import Registers
     from bpflab.sim.world import World
 
+LARGEST_ID = (1 << 32) - 1
 FIRST_PID = 1000
 """The number of the task that runs programs unless a test says otherwise."""
 
@@ -81,6 +83,10 @@ class Surroundings:
 
     @current.setter
     def current(self, task: Task | KernelStruct) -> None:
+        if not isinstance(task, Task) and not hasattr(task, "btf_id"):
+            raise ArgumentError(
+                f"current is {task!r}; expected a task, as world.task(pid=7) or world.struct makes one."
+            )
         self._current = task if isinstance(task, Task) else self._adopt(task)
 
     @property
@@ -113,6 +119,9 @@ class Surroundings:
         `tgid` is the pid unless given; `cgroup` a Cgroup or the directory of one; `fields` further fields of its
         `task_struct`. See `Task` for the others.
         """
+        for name, value in (("pid", pid), ("tgid", pid if tgid is None else tgid), ("uid", uid), ("gid", gid)):
+            check_integer(name, value, 0, LARGEST_ID)
+        check_type("comm", comm, str, "a name")
         made = Task(
             self._world,
             pid,
@@ -188,6 +197,7 @@ class Surroundings:
         """
         from bpflab.sim.opened import open_file
 
+        check_type("name", name, str, "a full name such as '/etc/passwd'")
         return open_file(self._world, name, inode or {}, fields)
 
     def seq_file(self) -> SeqFile:

@@ -41,7 +41,7 @@ class Task:
     laid out when it is first asked for: fields of it that are not told here are in `fields`.
     """
 
-    world: World
+    world: World = field(repr=False)
     pid: int
     tgid: int
     comm: str
@@ -56,8 +56,8 @@ class Task:
     regs: bytes | Registers = b""
     areas: Sequence[Any] = ()
     fields: dict[str, Any] = field(default_factory=dict)
-    laid_out: KernelStruct | None = None
-    _address: int = 0
+    laid_out: KernelStruct | None = field(default=None, repr=False)
+    _address: int = field(default=0, repr=False)
 
     @property
     def struct(self) -> KernelStruct:

@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from bpflab import Lab
+from bpflab.errors import ArgumentError
 from bpflab.programs.result import signed
 from bpflab.sim.backend import SimBackend
 from bpflab.sim.events import Signal
@@ -134,6 +135,17 @@ def test_a_task_is_under_the_cgroups_of_the_directories_above_its_own(tmp_path: 
         code = "r1 = map[name:groups]\nr2 = {}\ncall current_task_under_cgroup\nexit"
         answers = [signed(lab.program(code.format(at), type="raw_tracepoint").run().retval) for at in range(5)]
     assert answers == [1, 1, 0, -11, -7]
+
+
+@pytest.mark.parametrize("options", [{"pid": "x"}, {"pid": -1}, {"pid": 1, "uid": 1 << 32}, {"pid": 1, "comm": 5}])
+def test_a_task_that_cannot_be_is_refused_in_words(options: dict[str, Any]) -> None:
+    with Lab("sim") as lab, pytest.raises(ArgumentError, match="expected"):
+        lab.world.task(**options)
+
+
+def test_only_a_task_becomes_the_current_one() -> None:
+    with Lab("sim") as lab, pytest.raises(ArgumentError, match=r"world\.task"):
+        lab.world.current = 5  # type: ignore[assignment]  # wrong on purpose
 
 
 def test_a_task_works_without_types() -> None:

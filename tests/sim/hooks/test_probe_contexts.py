@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from hypothesis import given
@@ -87,6 +87,8 @@ def test_a_system_call_has_its_own_registers() -> None:
         (lambda: PtRegs("x86_64", rdj=1), "did you mean"),
         (lambda: PtRegs.call(range(7), arch="x86_64"), "x86_64 passes 6 in registers"),
         (lambda: PtRegs.from_bytes(bytes(8)), "8 bytes are the registers of no known architecture"),
+        (lambda: PtRegs.call(cast("Any", ["text"])), r"world\.user_memory"),
+        (lambda: Record.of_fields({"pid": "u32"}, pid="x").to_bytes(), "pid='x'; expected a number"),
         (lambda: Record.of_fields({"pid": "u33"}), "no type of a record's field"),
         (lambda: Record.of_fields({"pid": "u32"}, pod=1), "no field 'pod'; did you mean pid"),
         (lambda: Record.of_fields({"comm": "char[4]"}, comm="longer").to_bytes(), "takes 7 bytes; there are 4"),
