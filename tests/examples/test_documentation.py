@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import re
 import shutil
+import sys
 from pathlib import Path
 
 import pytest
@@ -24,6 +25,21 @@ def test_the_quick_start_works_as_written(pytester: pytest.Pytester) -> None:
     pytester.makepyfile(test_drop_port=test, script=script)
     pytester.runpytest_inprocess("--import-mode=importlib").assert_outcomes(passed=6)
     assert pytester.runpython(pytester.path / "script.py").outlines == ["PASS"]
+
+
+@pytest.mark.skipif(sys.byteorder == "big", reason="forgetting bpf_ntohs is no mistake here")
+@pytest.mark.parametrize("page", ["README.md", "docs/quickstart.md"])
+def test_the_report_of_the_forgotten_byte_order_is_as_written(page: str, pytester: pytest.Pytester) -> None:
+    excerpt = re.search(
+        r"((?:    .*\n)*    -+ the way it took -+\n(?:    .*\n)+)", (CHECKOUT / page).read_text("utf-8")
+    )
+    (source,), (test, _) = blocks("docs/quickstart.md", "c"), blocks("docs/quickstart.md", "python")
+    wrong = source.replace("bpf_ntohs(udp->dest)", "udp->dest")
+    pytester.path.joinpath("drop_port.bpf.c").write_text(wrong, encoding="utf-8")
+    pytester.makepyfile(test_drop_port=test)
+    result = pytester.runpytest_inprocess("--import-mode=importlib", "--bpf=sim")
+    assert excerpt
+    result.stdout.fnmatch_lines([re.sub(r"\[", "[[]", line[4:]) for line in excerpt[1].splitlines()])
 
 
 def test_the_first_test_of_the_readme_works_as_written(pytester: pytest.Pytester) -> None:
