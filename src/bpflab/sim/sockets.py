@@ -224,7 +224,7 @@ def _state(state: str | int | None, protocol: str, remote: Endpoint | None) -> i
     return state
 
 
-def _endpoint(given: Endpoint | None) -> tuple[Address, int] | None:
+def _endpoint(given: Any) -> tuple[Address, int] | None:  # noqa: ANN401 - checked here
     if given is None:
         return None
     try:
@@ -232,7 +232,7 @@ def _endpoint(given: Endpoint | None) -> tuple[Address, int] | None:
         found = ipaddress.ip_address(address)
     except (TypeError, ValueError) as error:
         raise ArgumentError(f"{given!r} is no end of a socket ({error}); expected ('10.0.0.1', 80).") from error
-    if not 0 <= port <= 0xFFFF:
+    if not isinstance(port, int) or not 0 <= port <= 0xFFFF:
         raise ArgumentError(f"Port {port} of {given!r}: expected 0 to 65535.")
     return found, port
 
