@@ -10,6 +10,7 @@ from enum import IntEnum
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
+from bpflab.abi.attach_types import AttachType
 from bpflab.abi.prog_types import ProgType
 
 if TYPE_CHECKING:
@@ -202,11 +203,14 @@ _VERDICTS: Final[Mapping[ProgType, type[IntEnum]]] = MappingProxyType(
 )
 
 
-def verdict_type(prog_type: ProgType) -> type[IntEnum] | None:
+def verdict_type(prog_type: ProgType, attach_type: AttachType | None = None) -> type[IntEnum] | None:
     """Give the enum of the verdicts of a program type, or None if its return value is a mere number.
 
-    A SOCKET_FILTER returns the number of bytes to keep; tracing programs return a number too.
+    `attach_type` matters to security programs: those of a cgroup answer as cgroups do. A SOCKET_FILTER returns the
+    number of bytes to keep; most tracing programs return a number too.
     """
+    if prog_type is ProgType.LSM and attach_type is AttachType.LSM_CGROUP:
+        return CGROUP
     return _VERDICTS.get(prog_type)
 
 

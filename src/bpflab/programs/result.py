@@ -33,7 +33,8 @@ class RunResult:
     @property
     def action(self) -> IntEnum | int:
         """The verdict, as the enum of the program's type; the plain retval where it has no such meaning."""
-        verdicts = verdict_type(self.program.type)
+        spec = self.program.spec
+        verdicts = verdict_type(self.program.type, None if spec is None else spec.attach_type)
         if verdicts is None:
             return self.retval
         try:

@@ -26,6 +26,12 @@ struct bpf_iter_meta {
 	__u64 session_id;
 	__u64 seq_num;
 };
+struct bpf_iter__bpf_map_elem {
+	struct bpf_iter_meta *meta;
+	void *map;
+	void *key;
+	void *value;
+};
 struct bpf_iter__task {
 	struct bpf_iter_meta *meta;
 	struct task_struct *task;
@@ -77,6 +83,25 @@ int BPF_PROG(may_execute, struct linux_binprm *bprm, int ret)
 		return ret;
 	bpf_probe_read_kernel_str(name, sizeof(name), bprm->filename);
 	return __builtin_memcmp(name, "/tmp/", 5) ? 0 : -EPERM;
+}
+
+SEC("lsm_cgroup/file_open")
+int BPF_PROG(may_open_here, struct file *file)
+{
+	return (file->f_flags & 3) == 0;
+}
+
+SEC("iter/bpf_map_elem")
+int dump_map(struct bpf_iter__bpf_map_elem *ctx)
+{
+	__u32 *key = ctx->key;
+	__u64 *value = ctx->value;
+
+	if (key && value) {
+		BPF_SEQ_PRINTF(ctx->meta->seq, "%u: %llu\n", *key, *value);
+		*value += 1;
+	}
+	return 0;
 }
 
 SEC("iter/task")

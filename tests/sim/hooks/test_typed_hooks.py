@@ -10,7 +10,7 @@ import pytest
 
 from bpflab import Lab
 from bpflab.abi.btf import BtfKind
-from bpflab.abi.verdicts import LSM
+from bpflab.abi.verdicts import CGROUP, LSM
 from bpflab.errors import BpfError, FaultError
 from bpflab.programs.verifier import VerifierError
 
@@ -66,6 +66,20 @@ def test_an_iterator_writes_a_text_that_the_test_reads(lab: Lab, policy: LoadedO
     for arguments in calls:
         policy.programs.dump_tasks.run(args=arguments)
     assert file.text == "7 curl\n8 wget\n2 tasks\n"
+
+
+def test_an_iterator_over_a_map_reads_and_changes_its_elements(lab: Lab, policy: LoadedObject) -> None:
+    key, value = lab.world.kernel_memory(b"\5\0\0\0"), lab.world.kernel_memory(b"\7" + bytes(7))
+    file, calls = lab.world.iterations((0, key, value))
+    for arguments in calls:
+        policy.programs.dump_map.run(args=arguments)
+    assert (file.text, lab.world.read(value, 1)) == ("5: 7\n", b"\x08")
+
+
+@pytest.mark.parametrize(("flags", "verdict"), [(0, CGROUP.ALLOW), (1, CGROUP.DENY)])
+def test_a_cgroups_policy_answers_as_cgroups_do(lab: Lab, policy: LoadedObject, flags: int, verdict: CGROUP) -> None:
+    file = lab.world.file("/etc/hosts", f_flags=flags)
+    assert policy.programs.may_open_here.run(args=[file]).action is verdict
 
 
 def test_a_program_after_a_function_sees_what_it_returned(lab: Lab, policy: LoadedObject) -> None:
