@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from bpflab.obj.spec import MapSpec, ObjectSpec, ProgramSpec
+    from bpflab.obj.struct_ops import OpsSpec
 
 
 @click.command("inspect")
@@ -42,6 +43,7 @@ def inspected(spec: ObjectSpec) -> dict[str, Any]:
         "needs": [{"kernel": each.kernel, "what": each.what, "who": each.who} for each in needs(spec)],
         "programs": [_program(each) for each in spec.programs.values()],
         "maps": [_map(each) for each in spec.maps.values()],
+        "operations": [_operations(each) for each in spec.ops.values()],
         "externs": [{"name": name, "kind": each.kind.name.lower()} for name, each in spec.externs.items()],
     }
 
@@ -79,6 +81,10 @@ def _map(each: MapSpec) -> dict[str, Any]:
     }
 
 
+def _operations(each: OpsSpec) -> dict[str, Any]:
+    return {"name": each.name, "struct": each.type_name, "link": each.link, "functions": dict(each.functions)}
+
+
 def _print(facts: dict[str, Any]) -> None:
     from rich.console import Console
 
@@ -93,6 +99,10 @@ def _print(facts: dict[str, Any]) -> None:
     console.print(_programs_table(facts["programs"]))
     if facts["maps"]:
         console.print(_maps_table(facts["maps"]))
+    for each in facts["operations"]:
+        functions = ", ".join(f"{member}={name}" for member, name in each["functions"].items())
+        link = ", by a link" if each["link"] else ""
+        console.print(f"struct {each['struct']} {each['name']}{link}: {functions}")
     for each in facts["externs"]:
         console.print(f"extern {each['name']} ({each['kind']})")
 

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import socket
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
 from bpflab import Lab
+from bpflab.cli import main
 from bpflab.errors import AttachError, NoSuchNameError, ObjectError, UnsetFieldWarning
 from bpflab.obj import compile_c, read_object
 from bpflab.objects.opened import OpenedObject
@@ -47,6 +50,17 @@ def test_an_object_says_which_operations_it_implements() -> None:
     }
     assert spec.ops["linked"].functions["undo_cwnd"] == "lab_undo_cwnd"
     assert spec.programs["lab_init"].implements == ("tcp_congestion_ops", "init")
+
+
+def test_inspect_shows_operations_with_their_programs() -> None:
+    facts = json.loads(CliRunner().invoke(main, ["inspect", str(CONGESTION), "--json"]).output)
+    shown = CliRunner().invoke(main, ["inspect", str(SCHEDULER)]).output
+
+    assert [(each["name"], each["struct"], each["link"]) for each in facts["operations"]] == [
+        ("updated", "tcp_congestion_ops", False),
+        ("linked", "tcp_congestion_ops", True),
+    ]
+    assert "struct sched_ext_ops lab_scheduler, by a link: select_cpu=lab_select_cpu" in shown
 
 
 @pytest.mark.parametrize(("name", "inside", "after"), [("updated", "INUSE", "TOBEFREE"), ("linked", "READY", "READY")])
