@@ -41,7 +41,7 @@ Kind: TypeAlias = tuple[Template, Iterable[str] | None]
 Generated: TypeAlias = Callable[..., list[bytes]]
 Prepared: TypeAlias = tuple[Program, Callable[[], object]]
 """A program, and what tells what it left in its maps."""
-Same: TypeAlias = Callable[[Callable[[Lab], Prepared], Sequence[bytes]], None]
+Same: TypeAlias = Callable[..., None]
 
 
 def varied(kind: Kind) -> Variation:
@@ -80,16 +80,20 @@ def generated() -> Generated:
 
 @pytest.fixture
 def same_on_both() -> Same:
-    """Return what runs packets on the running kernel and on the simulated one, and compares all that can be seen."""
+    """Return what runs packets on the running kernel and on the simulated one, and compares all that can be seen.
+
+    What is left in maps is looked at when all packets were run, or after every so many (`at_once`).
+    """
     refusal = kernel_refusal()
     if refusal:
         pytest.skip(refusal)
 
-    def check(prepare: Callable[[Lab], Prepared], packets: Sequence[bytes]) -> None:
+    def check(prepare: Callable[[Lab], Prepared], packets: Sequence[bytes], *, at_once: int = 1 << 30) -> None:
         with Lab("kernel") as kernel, Lab(SimBackend(Machine(possible_cpus=kernel.backend.possible_cpus))) as sim:
             (real, left_by_real), (simulated, left_by_sim) = prepare(kernel), prepare(sim)
-            assert_same_runs(real, simulated, packets)
-            assert left_by_real() == left_by_sim()
+            for start in range(0, len(packets), at_once):
+                assert_same_runs(real, simulated, packets[start : start + at_once])
+                assert left_by_real() == left_by_sim()
 
     return check
 
