@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import random
+import sys
 from collections import Counter
 from collections.abc import Callable, Sequence
 from enum import IntEnum
@@ -91,7 +92,7 @@ def maglev(reals: Sequence[int], size: int = RING_SIZE) -> list[int]:
 
 def address(text: str) -> dict[str, tuple[int, ...]]:
     packed = ipaddress.ip_address(text).packed.ljust(16, b"\0")
-    return {"words": tuple(int.from_bytes(packed[at : at + 4], "little") for at in range(0, 16, 4))}
+    return {"words": tuple(int.from_bytes(packed[at : at + 4], sys.byteorder) for at in range(0, 16, 4))}
 
 
 def family(text: str) -> int:
@@ -105,7 +106,7 @@ def fill_rings(lb: LoadedObject, reals: Sequence[int], vips: Sequence[int] = ran
 
 def configure(lb: LoadedObject) -> None:
     for (vip, protocol, port), (number, flags) in SERVICES.items():
-        key = {"address": address(vip), "port": int.from_bytes(port.to_bytes(2), "little")}
+        key = {"address": address(vip), "port": int.from_bytes(port.to_bytes(2), sys.byteorder)}
         lb.maps.vips[key | {"protocol": protocol, "family": family(vip)}] = {"number": number, "flags": flags}
     for number, (server, encapsulation) in REALS.items():
         lb.maps.reals[number] = {
@@ -116,7 +117,7 @@ def configure(lb: LoadedObject) -> None:
     lb.maps.config[0] = {
         "own_mac": bytes.fromhex(OWN_MAC.replace(":", "")),
         "gateway_mac": bytes.fromhex(GATEWAY_MAC.replace(":", "")),
-        "source_v4": int.from_bytes(ipaddress.ip_address("172.16.0.0").packed, "little"),
+        "source_v4": int.from_bytes(ipaddress.ip_address("172.16.0.0").packed, sys.byteorder),
         "source_v6": address("fd00:1::"),
         "max_frame": MAX_FRAME,
     }

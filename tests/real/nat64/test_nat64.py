@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import sys
 from collections.abc import Callable
 from enum import IntEnum
 from pathlib import Path
@@ -55,12 +56,12 @@ class Outcome(IntEnum):
 
 
 def word(text: str) -> int:
-    return int.from_bytes(ipaddress.IPv4Address(text).packed, "little")
+    return int.from_bytes(ipaddress.IPv4Address(text).packed, sys.byteorder)
 
 
 def words(text: str) -> dict[str, tuple[int, ...]]:
     packed = ipaddress.IPv6Address(text).packed
-    return {"words": tuple(int.from_bytes(packed[at : at + 4], "little") for at in range(0, 16, 4))}
+    return {"words": tuple(int.from_bytes(packed[at : at + 4], sys.byteorder) for at in range(0, 16, 4))}
 
 
 def configure(nat: LoadedObject, ports: int = PORTS) -> None:
@@ -250,7 +251,7 @@ def test_a_port_that_was_given_back_is_found_again(nat: Fixture) -> None:
 
 
 def swapped(port: int) -> int:
-    return int.from_bytes(port.to_bytes(2), "little")
+    return int.from_bytes(port.to_bytes(2), sys.byteorder)
 
 
 def test_a_host_with_an_address_of_its_own_keeps_its_ports(nat: Fixture) -> None:

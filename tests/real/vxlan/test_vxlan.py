@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import sys
 from collections.abc import Callable, Sequence
 from enum import IntEnum
 from pathlib import Path
@@ -63,7 +64,7 @@ VERDICTS = {
 
 
 def word(text: str) -> int:
-    return int.from_bytes(ipaddress.IPv4Address(text).packed, "little")
+    return int.from_bytes(ipaddress.IPv4Address(text).packed, sys.byteorder)
 
 
 def octets(mac: str) -> bytes:
