@@ -69,7 +69,10 @@ class Symbols:
         target = self.pair.target
         found = target.find(extern.name, kind)
         if found is None and not extern.weak:
-            raise ObjectError(f"the kernel has no {kind.name.lower()} {extern.name!r} in its BTF.{self._close(extern)}")
+            raise ObjectError(
+                f"the kernel has no {kind.name.lower()} {extern.name!r} in its BTF (those of modules are not looked up)."
+                f"{self._close(extern)}"
+            )
         if found is None:
             return None
         declared = target.get(found, t.Reference).type_id
