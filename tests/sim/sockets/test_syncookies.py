@@ -146,6 +146,16 @@ def test_a_raw_cookie_stands_for_the_same_segment_size(
     assert verdicts[0] == verdicts[1]
 
 
+@pytest.mark.parametrize("version", [4, 6])
+def test_a_segment_size_is_rounded_down_to_one_of_the_table(pair: Any, version: int) -> None:
+    borders = sorted({size + step for table in TABLES.values() for size in table for step in (-1, 0, 1)})
+    code = RAW_MAKE.format(size=24, version=version)
+    for wanted in borders:
+        tcp = segment(6, 2, 0, 0, struct.pack("!BBH", 2, 4, wanted))
+        kernel, sim = (program(lab, code).run(packet(version, tcp)).retval for lab in (pair.kernel, pair.sim))
+        assert sim == kernel, wanted
+
+
 def test_a_cookie_is_accepted_for_two_minutes() -> None:
     with Lab("sim") as lab:
         assert isinstance(lab.backend, SimBackend)

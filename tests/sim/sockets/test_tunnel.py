@@ -101,6 +101,9 @@ def keys() -> st.SearchStrategy[bytes]:
 @example(key=bytes(44), sizes=(44, 44), flags=(1, 17), options=(8, 4))
 @example(key=bytes(44), sizes=(44, 8), flags=(30, 16), options=(8, 44))
 @example(key=bytes(44), sizes=(44, 44), flags=(1, 0), options=(1, 44))
+@example(key=bytes(44), sizes=(44, 44), flags=(4, 16), options=(1, 44))
+@example(key=bytes(44), sizes=(44, 44), flags=(10, 16), options=(1, 44))
+@example(key=bytes(44), sizes=(44, 44), flags=(16, 16), options=(4, 44))
 def test_a_tunnel_that_is_set_is_got(
     pair: Any, key: bytes, sizes: tuple[int, int], flags: tuple[int, int], options: tuple[int, int]
 ) -> None:
