@@ -131,7 +131,7 @@ def test_a_symbol_of_another_type_is_refused(read: Read, changed: t.BtfType, mes
 
 def test_a_missing_symbol_is_answered_with_similar_ones(read: Read) -> None:
     types = [t.Int(name="int", size=4, bits=32), t.Var(name="runqueue", type_id=1)]
-    with pytest.raises(ObjectError, match=r"has no var 'runqueues' in its BTF .*modules are not looked up.\. Similar: runqueue\."):
+    with pytest.raises(ObjectError, match=r"has no var 'runqueues' in its BTF .*modules.*\. Similar: runqueue\."):
         relocate(read("externs"), Btf.build(types, "little"), addresses=ADDRESSES)
 
 

@@ -70,8 +70,8 @@ class Symbols:
         found = target.find(extern.name, kind)
         if found is None and not extern.weak:
             raise ObjectError(
-                f"the kernel has no {kind.name.lower()} {extern.name!r} in its BTF (those of modules are not looked up)."
-                f"{self._close(extern)}"
+                f"the kernel has no {kind.name.lower()} {extern.name!r} in its BTF (those of modules are not looked "
+                f"up).{self._close(extern)}"
             )
         if found is None:
             return None

@@ -29,8 +29,8 @@ MISSING_CALLS = ("8500", "8520")
 MISSING_NUMBERS = {0, 195896080, *range(2002000000, 2002000100)}
 """How a call of a weak function is written that the kernel does not have: libbpf leaves it without a number before 1.2,
 and gives it a number that says which one it is since; here it is what CO-RE writes too."""
-OF_MAP = ("map_type", "key_size", "value_size", "max_entries", "map_flags", "numa_node", "map_extra", "map_name", "btf_vmlinux_value_type_id")
-OF_MAP_BTF = ("btf_key_type_id", "btf_value_type_id")
+OF_MAP = ("map_type", "key_size", "value_size", "max_entries", "map_flags", "numa_node", "map_extra", "map_name")
+OF_MAP_BTF = ("btf_key_type_id", "btf_value_type_id", "btf_vmlinux_value_type_id")
 OF_PROGRAM = ("prog_type", "expected_attach_type", "prog_flags", "attach_btf_id", "license", "prog_name")
 
 
