@@ -96,8 +96,9 @@ BESIDE: Final[Mapping[str, str]] = MappingProxyType(
 )
 """What the simulated kernel's contexts have behind the structure, for a test to give and read; no program sees it.
 
-`path` is the address of a unix socket. `retval` is what the system call returns (get_retval, set_retval), `remaining_opt_len` the bytes of TCP options that
-are still free, the others what msg_apply_bytes and msg_cork_bytes were told.
+`path` is the address of a unix socket, `retval` what the system call returns (get_retval, set_retval),
+`remaining_opt_len` the bytes of TCP options that are still free, the others what msg_apply_bytes and msg_cork_bytes
+were told.
 """
 
 _CONTEXT_NAMES = {

@@ -136,8 +136,8 @@ class Sysctl(Context):
         return f"Sysctl({texts}, write={self.write})"
 
 
-def _text(what: str, value: str | bytes) -> str:
+def _text(what: str, value: object) -> str:
     text = value.decode("utf-8", "surrogateescape") if isinstance(value, bytes) else value
-    if "\0" in text:
+    if not isinstance(text, str) or "\0" in text:
         raise InputError(f"Sysctl({what}={value!r}): expected text without zero bytes.")
     return text

@@ -17,6 +17,7 @@ from bpflab.abi.attach_types import AttachType
 from bpflab.abi.prog_types import ProgType
 from bpflab.abi.socket_options import CONGESTION, OPTIONS, Level
 from bpflab.contexts import SockAddr, SockOpt
+from bpflab.errors import InputError
 
 KIND = ProgType.CGROUP_SOCKOPT
 SETTINGS = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -203,3 +204,9 @@ def test_buffers_are_doubled_and_have_a_least_size(simulated: Lab, name: int) ->
         found.append(struct.unpack_from("=I", bytes(simulated.maps["seen"][0]), 16)[0])
     assert found[0] in {4608, 2304}
     assert found[1] == 10_000
+
+
+def test_a_length_below_zero_is_explained(simulated: Lab) -> None:
+    program = simulated.program("r0 = 1\nexit", type=KIND, expected_attach_type=AttachType.CGROUP_SETSOCKOPT)
+    with pytest.raises(InputError, match="expected a length"):
+        program.run(b"1234", ctx=SockOpt(optlen=-5))

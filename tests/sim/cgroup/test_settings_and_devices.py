@@ -138,6 +138,8 @@ def test_a_setting_is_shown_by_its_texts(simulated: Lab) -> None:
     assert repr(result.ctx) == f"Sysctl(name={NAME!r}, current='1\\n', new='2', write=1)"
     with pytest.raises(InputError, match="without zero bytes"):
         Sysctl(name="net\0")
+    with pytest.raises(InputError, match="without zero bytes"):
+        Sysctl(new=5)  # type: ignore[arg-type]  # wrong on purpose
 
 
 def test_a_value_may_be_longer_than_the_one_it_replaces(simulated: Lab) -> None:

@@ -9,11 +9,11 @@ from bpflab.abi.errno import Errno
 from bpflab.abi.helpers import helper
 from bpflab.abi.prog_types import ProgType
 from bpflab.abi.run_rules import PAGE_SIZE
+from bpflab.errors import InputError
 from bpflab.sim.check import Kind
 from bpflab.sim.context_socket import stand_in
 from bpflab.sim.hooks.cgroup import CgroupHook, is_error
 from bpflab.sim.memory import RegionKind
-from bpflab.sim.refusal import refuse_if
 
 if TYPE_CHECKING:
     from bpflab.sim.field_context import FieldContext
@@ -55,8 +55,11 @@ class SockOptHook(CgroupHook):
         stand_in(env, scope, context)
         context["optlen"] = context["optlen"] or len(given.data)
         setting = env.program.spec.expected_attach_type == AttachType.CGROUP_SETSOCKOPT
+        if context["optlen"] < 0:
+            raise InputError(
+                f"SockOpt(optlen={context['optlen']}): expected a length, as the kernel asks no program for less."
+            )
         wanted = max(context["optlen"], LEAST_BUFFER if setting else 0)
-        refuse_if(wanted < 0)
         buffer = bytearray(min(wanted, PAGE_SIZE))
         known = given.data[: min(context["optlen"], len(buffer))]
         buffer[: len(known)] = known
