@@ -9,6 +9,7 @@ from bpflab.abi.errno import Errno
 from bpflab.arguments import check_integer, check_type
 from bpflab.errors import ArgumentError
 from bpflab.sim.cgroups import ROOT_ID, Cgroup, identity_of
+from bpflab.sim.probes import Counter, Probe
 from bpflab.sim.refusal import refuse_if
 from bpflab.sim.region import OFFSET_BITS
 from bpflab.sim.seq import SeqFile
@@ -26,29 +27,6 @@ if TYPE_CHECKING:
 LARGEST_ID = (1 << 32) - 1
 FIRST_PID = 1000
 """The number of the task that runs programs unless a test says otherwise."""
-
-
-@dataclass(slots=True)
-class Probe:
-    """What a program can ask of the hook that it runs at.
-
-    `function` is the address of the traced function (0: none is known), `cookie` the number that the link was given;
-    `returning` says that a session's program runs at the return of the function; `session` is where its cookie lies.
-    """
-
-    function: int = 0
-    cookie: int = 0
-    returning: bool = False
-    session: int = 0
-
-
-@dataclass(slots=True)
-class Counter:
-    """A perf counter: its value, and the nanoseconds that it was enabled and running."""
-
-    value: int = 0
-    enabled: int = 0
-    running: int = 0
 
 
 @dataclass(slots=True)

@@ -9,7 +9,7 @@ from bpflab.abi.errno import Errno
 if TYPE_CHECKING:
     from bpflab.sim.bind import Buffer
     from bpflab.sim.maps.perf_event_array import PerfEventArrayMap
-    from bpflab.sim.surroundings import Counter
+    from bpflab.sim.probes import Counter
     from bpflab.sim.test_run import Environment
 
 INDEX: Final = 0xFFFFFFFF
