@@ -27,7 +27,7 @@ COOKIE: Final = 2
 def stand_in(env: Environment, scope: Scope, context: FieldContext) -> Socket:
     """Have the context point to its socket, `sk`; InputError for an address that is no socket's."""
     given = context["sk"]
-    found = socket_at(env.kernel.memory, given) if given else _made(scope, context)
+    found = socket_at(env.kernel.memory, given) if given else made_for(scope, context)
     if found is None:
         raise InputError(f"sk={given:#x} is no socket of the simulated world; give one that world.add_socket() made.")
     context["sk"] = found.address
@@ -35,7 +35,8 @@ def stand_in(env: Environment, scope: Scope, context: FieldContext) -> Socket:
     return found
 
 
-def _made(scope: Scope, context: FieldContext) -> Socket:
+def made_for(scope: Scope, context: FieldContext) -> Socket:
+    """Make a socket of what the context says, for one run."""
     names = {field.name for field in context.layout.fields}
     facts: dict[str, int] = {
         name: context[name] for name in ("family", "type", "protocol", "state") if name in names and context[name]

@@ -76,3 +76,14 @@ def test_an_address_program_reads_the_socket_behind_it(simulated: Lab) -> None:
     )
     assert program.run(ctx=SockAddr(sk=sock)).retval == 1
     assert program.run(ctx=SockAddr()).retval == 0
+
+
+@pytest.mark.parametrize("helper", ["get_socket_cookie", "get_netns_cookie"])
+def test_a_socket_has_a_cookie_from_the_start(rig: Any, helper: str) -> None:
+    code = f"r1 = r6\ncall bpf_{helper}\nif r0 == 0 goto +2\nr2 = 1\n*(u64 *)(r7 + 0) = r2\nr0 = 1\nexit"
+    program = rig.load(code, KIND, AttachType.CGROUP_INET_SOCK_CREATE)
+    socket.socket().close()
+    program.run(ctx=Sock(family=2, type=1, protocol=6))
+    kernel, sim = rig.seen()
+    assert sim == kernel
+    assert kernel[0] == 1
