@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 
+from bpflab.abi.flags import ProgFlag
+
 from bpflab import Lab
 from bpflab.backend.select import kernel_refusal
 from bpflab.backend.wrap import WrappedBackend
@@ -16,7 +18,13 @@ from bpflab.errors import ArgumentError, NotSupportedError
 from bpflab.programs.verifier import VerifierError
 
 PAGE = Path(__file__).parents[2] / "docs" / "simulator.md"
-UNSIMULATED = "call bpf_get_current_task\nexit"
+UNSIMULATED = "*(u64 *)(r10 - 8) = 0
+r1 = 0
+r2 = r10
+r2 += -8
+r3 = 8
+call bpf_sys_bpf
+exit"
 
 
 @pytest.fixture
@@ -65,10 +73,10 @@ def test_a_replaced_helper_answers_until_it_is_given_back(lab: Lab) -> None:
 
 
 def test_a_helper_that_is_not_simulated_can_be_given_by_the_test(lab: Lab) -> None:
-    with pytest.raises(VerifierError, match="cannot use helper bpf_get_current_task"):
-        lab.program(UNSIMULATED, type="raw_tracepoint")
-    lab.world.helpers["get_current_task"] = lambda _env: 9
-    assert lab.program(UNSIMULATED, type="raw_tracepoint").run().retval == 9
+    with pytest.raises(VerifierError, match="cannot use helper bpf_sys_bpf"):
+        lab.program(UNSIMULATED, type="syscall", flags=ProgFlag.SLEEPABLE)
+    lab.world.helpers["sys_bpf"] = lambda _env, *_: 9
+    assert lab.program(UNSIMULATED, type="syscall", flags=ProgFlag.SLEEPABLE).run().retval == 9
 
 
 def test_the_examples_of_the_page_run_one_after_the_other(capsys: pytest.CaptureFixture[str]) -> None:
