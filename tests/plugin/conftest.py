@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import os
+import sys
 from importlib import import_module
 
 import pytest
@@ -25,8 +27,14 @@ XDP_PASS = "__import__('struct').pack('=BBhiBBhi', 0xB7, 0, 0, 2, 0x95, 0, 0, 0)
 
 
 @pytest.fixture(autouse=True)
-def plain_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Keep what the outer session was asked for away from the inner ones."""
+def plain_environment(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Keep what the outer session was asked for away from the inner ones; those share modules that are compiled."""
+    base = tmp_path_factory.getbasetemp()
+    compiled = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "compiled"
+    monkeypatch.setenv("PYTHONPYCACHEPREFIX", str(compiled))
+    monkeypatch.delenv("PYTHONDONTWRITEBYTECODE", raising=False)
+    monkeypatch.setattr(sys, "dont_write_bytecode", False)
+    monkeypatch.setattr(sys, "pycache_prefix", str(compiled))
     monkeypatch.delenv("BPFLAB_REQUIRE_KERNEL", raising=False)
     monkeypatch.delenv("PYTEST_ADDOPTS", raising=False)
 
