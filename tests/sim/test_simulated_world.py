@@ -9,22 +9,23 @@ from typing import Any
 
 import pytest
 
-from bpflab.abi.flags import ProgFlag
-
 from bpflab import Lab
+from bpflab.abi.flags import ProgFlag
 from bpflab.backend.select import kernel_refusal
 from bpflab.backend.wrap import WrappedBackend
 from bpflab.errors import ArgumentError, NotSupportedError
 from bpflab.programs.verifier import VerifierError
 
 PAGE = Path(__file__).parents[2] / "docs" / "simulator.md"
-UNSIMULATED = "*(u64 *)(r10 - 8) = 0
+UNSIMULATED = """
 r1 = 0
+*(u64 *)(r10 - 8) = r1
 r2 = r10
 r2 += -8
 r3 = 8
 call bpf_sys_bpf
-exit"
+exit
+"""
 
 
 @pytest.fixture
