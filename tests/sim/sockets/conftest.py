@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import os
+import shutil
 import socket
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence
@@ -34,6 +35,8 @@ Connection = tuple[str, tuple[str, int], tuple[str, int]]
 @contextlib.contextmanager
 def own_namespace() -> Iterator[None]:
     """Be in a network namespace of one's own, with a loopback and a second interface that are up."""
+    if shutil.which("ip") is None:
+        pytest.skip("iproute2's ip is not here")
     libc = ctypes.CDLL(None, use_errno=True)
     with Path("/proc/thread-self/ns/net").open("rb") as before:
         assert libc.unshare(CLONE_NEWNET) == 0, os.strerror(ctypes.get_errno())
