@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 import pytest
@@ -12,6 +13,8 @@ from scapy.layers.inet import IP, TCP
 from scapy.layers.l2 import Ether
 
 from bpflab import XDP, Lab
+from bpflab.abi.commands import Command
+from bpflab.backend.journal_entry import Call
 from bpflab.backend.select import open_backend
 from bpflab.cli.demo import example_directory
 from bpflab.errors import TraceError
@@ -24,6 +27,9 @@ from bpflab.trace.replay import replayed, runs_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from bpflab.backend.journal_entry import Entry
+    from bpflab.trace.made import Made
 
 FIREWALL = object_of(example_directory() / "firewall.bpf.c")
 TELNET = bytes(
@@ -196,3 +202,30 @@ def test_runs_that_race_lose_a_count_in_any_log_and_their_way_says_that_they_rac
         "made again alone, while it ran at the same time as others and may have seen other values"
     }
     assert log_of(lab).traces_since(0) == []
+
+
+@pytest.mark.skipif(Lab("sim").backend.kernel_btf() is None, reason="the simulated kernel has no types here")
+def test_a_run_that_calls_a_kernel_function_of_the_test_is_made_again_with_it() -> None:
+    with Lab(CallLog(SimBackend())) as lab:
+        lab.world.kfunc("int bpf_score(u64 weight)", lambda _, weight: 2 * weight)
+        program = lab.program("r1 = 4\ncall kfunc[bpf_score]\nexit", type="xdp")
+        assert program.run(TELNET).retval == 8
+        (trace,) = replayed(log_of(lab), runs_of(log_of(lab)))
+    assert (trace.retval, trace.differences) == (8, ())
+
+
+def unloadable(entry: Entry | Made) -> Entry | Made:
+    """Give a program another type, which no kernel has."""
+    if not isinstance(entry, Call) or entry.ask.command != Command.PROG_LOAD:
+        return entry
+    return replace(entry, ask=replace(entry.ask, fields={**entry.ask.fields, "prog_type": 999}))
+
+
+def test_a_run_whose_program_cannot_be_loaded_again_says_so() -> None:
+    log = CallLog(SimBackend())
+    with Lab(log) as lab:
+        lab.program("r0 = 2\nexit", type="xdp").run(TELNET)
+        assert log.log is not None
+        log.log[:] = [unloadable(entry) for entry in log.log]
+        with pytest.raises(TraceError, match=r"it had refused PROG_LOAD, with EINVAL \("):
+            replayed(log, runs_of(log))

@@ -6,7 +6,9 @@ import copy
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from bpflab.abi.commands import Command
 from bpflab.abi.errno import errno_meaning, errno_name
+from bpflab.backend.journal_entry import Call
 from bpflab.backend.play import Player
 from bpflab.errors import FaultError, TraceError
 from bpflab.sim.backend import SimBackend
@@ -65,16 +67,25 @@ def replayed(log: CallLog, wanted: Sequence[Wanted]) -> list[Trace]:
 def _played(
     entries: list[Entry | Made], wanted: set[int], player: Player, backend: SimBackend, log: CallLog
 ) -> list[Trace]:
-    traces = []
+    traces, refusal = [], ""
     for index, entry in enumerate(entries[: max(wanted, default=-1) + 1]):
         if index in wanted and isinstance(entry, MadeRun):
-            traces.append(_traced(entry, player, backend, log))
+            traces.append(_traced(entry, player, backend, log, refusal))
         else:
-            _play(entry, player, backend)
+            reply, _ = _play(entry, player, backend)
+            refusal = refusal or _refused(entry, reply)
     return traces
 
 
-def _traced(run: MadeRun, player: Player, backend: SimBackend, log: CallLog) -> Trace:
+def _refused(entry: Entry | Made, reply: Reply | None) -> str:
+    """Say which call was refused that the recorded backend had granted; empty for any other."""
+    if not isinstance(entry, Call) or entry.reply.result < 0 or reply is None or reply.result >= 0:
+        return ""
+    told = f"{errno_name(reply.errno)} ({errno_meaning(reply.errno)})"
+    return f"{Command(entry.ask.command).name}, with {told}"
+
+
+def _traced(run: MadeRun, player: Player, backend: SimBackend, log: CallLog, refusal: str) -> Trace:
     recorder = Recorder()
     backend.world.observer = recorder
     try:
@@ -83,7 +94,8 @@ def _traced(run: MadeRun, player: Player, backend: SimBackend, log: CallLog) -> 
         backend.world.observer = None
     if recorder.last is None:
         errno = reply.errno if reply else 0
-        raise TraceError(f"The simulator refused to make the run again: {errno_name(errno)} ({errno_meaning(errno)}).")
+        why = f"it had refused {refusal}" if refusal else f"{errno_name(errno)} ({errno_meaning(errno)})"
+        raise TraceError(f"The simulator refused to make the run again: {why}.")
     answer = Answer.of(recorder.last, reply, stopped=fault is not None)
     return trace_of(
         recorder.last,
@@ -131,4 +143,6 @@ def _same_machine(log: CallLog) -> SimBackend:
     for name in WORLD:
         setattr(made.world, name, copy.deepcopy(getattr(recorded.world, name)))
     made.world.helpers.update(recorded.world.helpers)
+    made.world.kfuncs.update(recorded.world.kfuncs)
+    made.kernel.types = made.world.types = recorded.kernel.types
     return made

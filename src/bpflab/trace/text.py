@@ -51,7 +51,8 @@ def brief_text(trace: Trace) -> str:
 def head(trace: Trace) -> Iterator[str]:
     """Say which program ran, where, and what differed."""
     packet = f" on a packet of {len(trace.packet)} bytes{_layers(trace)}" if trace.packet else ""
-    yield f"{trace.program} was run{packet}{trace.note and f', {trace.note}'}: {trace.steps} instructions."
+    name, note = trace.program or "a program", trace.note and f", {trace.note}"
+    yield f"{name} was run{packet}{note}: {trace.steps} instructions."
     yield from (f"DIFFERENT: {told}" for told in trace.differences)
 
 
