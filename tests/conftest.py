@@ -2,7 +2,8 @@
 
 Drawn examples are the same in every run, so that a run fails for what changed and for nothing else. Where a test does
 not say how many it needs, `HYPOTHESIS_PROFILE=long` takes twenty times as many, and `few` a tenth, for emulated
-machines; `random` draws others each time. No profile knows a deadline: machines that are busy are no reason to fail.
+machines; `random` draws others each time. No profile knows a deadline or minds slow draws: machines that are busy are
+no reason to fail.
 
 Where Python cannot start another (emulated without binfmt_misc, `bpflab python` without `--binfmt`), a test that tried
 to, and failed, is skipped with that reason.
@@ -18,14 +19,15 @@ from functools import cache
 
 import pytest
 from _pytest.pytester import SysModulesSnapshot
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 pytest_plugins = ["pytester"]
 
-settings.register_profile("same", deadline=None, derandomize=True)
-settings.register_profile("random", deadline=None, derandomize=False)
-settings.register_profile("long", deadline=None, derandomize=False, max_examples=2000)
-settings.register_profile("few", deadline=None, derandomize=True, max_examples=10)
+patient = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("same", patient, derandomize=True)
+settings.register_profile("random", patient, derandomize=False)
+settings.register_profile("long", patient, derandomize=False, max_examples=2000)
+settings.register_profile("few", patient, derandomize=True, max_examples=10)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE") or "same")
 
 KEPT = {"bpflab", "bpflab_packets", "elftools", "hypothesis", "pyroute2", "rich", "scapy"}

@@ -73,7 +73,7 @@ def run(firewall: LoadedObject) -> Run:
 
 
 # A fixture's value lives as long as the test, and all examples of a property share the loaded firewall.
-many = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+many = settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow], deadline=None)
 
 
 def frame(*layers: Packet) -> Packet:
