@@ -12,8 +12,10 @@ to, and failed, is skipped with that reason.
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Generator
 from functools import cache
 
@@ -22,6 +24,10 @@ from _pytest.pytester import SysModulesSnapshot
 from hypothesis import HealthCheck, settings
 
 pytest_plugins = ["pytester"]
+
+# A shell that starts a job in the background has it ignore Ctrl-C, and so would everything that a test starts.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN and threading.current_thread() is threading.main_thread():
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 patient = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile("same", patient, derandomize=True)
