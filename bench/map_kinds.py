@@ -28,7 +28,8 @@ class Kind:
 
     `referent` opens the kernel object that the map refers to, which is every value, or with `by_object` every key.
     `written` is False where only programs write elements: then lookups are measured, and find nothing. `slow` types
-    wait for every CPU at each change, for milliseconds; `once` ones refuse to replace an element.
+    wait for every CPU at each change, for milliseconds; `once` ones refuse to replace an element. `spare` is how many
+    times its elements a map must have room for: an LRU map drops some before it is full, as each CPU keeps free ones.
     """
 
     arguments: Mapping[str, Any] = field(default_factory=dict)
@@ -42,6 +43,7 @@ class Kind:
     slow: bool = False
     once: bool = False
     most: int = 1 << 20
+    spare: int = 1
 
 
 def network(number: int) -> str:
@@ -115,9 +117,9 @@ def _storage(referent: Callable[[Lab, ExitStack], Any]) -> Kind:
 
 KINDS: Final[Mapping[str, Kind]] = {
     "hash": Kind(NUMBERS),
-    "lru_hash": Kind(NUMBERS),
+    "lru_hash": Kind(NUMBERS, spare=2),
     "percpu_hash": Kind(NUMBERS, value=AllCpus),
-    "lru_percpu_hash": Kind(NUMBERS, value=AllCpus),
+    "lru_percpu_hash": Kind(NUMBERS, value=AllCpus, spare=2),
     "array": Kind(STORAGE),
     "percpu_array": Kind(STORAGE, value=AllCpus),
     "lpm_trie": Kind({"key": "ipv4", "value": "u64"}, key=network),

@@ -45,7 +45,7 @@ class MapRig:
         self.lab, self.name, self.kind = lab, name, kind
         self.operations = operations
         self.entries = min(entries or operations, kind.most)
-        arguments = {**kind.arguments, **({"max_entries": self.entries} if kind.sized else {})}
+        arguments = {**kind.arguments, **({"max_entries": self.entries * kind.spare} if kind.sized else {})}
         self.map: Map[Any, Any] = lab.map(name, **arguments)
         referent = kind.referent(lab, stack) if kind.referent else None
         places = [number % self.entries for number in range(operations)]

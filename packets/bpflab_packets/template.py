@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
@@ -11,7 +12,7 @@ from bpflab_packets.checksum import Checksum, Kind, crc32c, updated
 from bpflab_packets.layout import LENGTHS, NO_PAYLOAD, Layer, Place, checksums_of, fields_of, layers_of
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Collection, Mapping
 
 Value: TypeAlias = int | bytes | str
 """What a field is set to: a number, its bytes, or an address as text (IPv4, IPv6, `02:00:00:00:00:01`)."""
@@ -49,10 +50,10 @@ class Template:
         places = {
             f"{layer.name}.{name}": place for layer, found in layers for name, place in fields_of(layer, found, data)
         }
-        sums = checksums_of(layers, places, data)
+        sums = tuple(checksums_of(layers, places, data))
         covering = tuple(_links(sums, checksum.at, checksum.stop) for checksum in sums)
         at = _payload_at(layers, places, data)
-        return cls(data, tuple(layer for layer, _ in layers), places, tuple(sums), at, covering)
+        return cls(data, tuple(layer for layer, _ in layers), places, sums, at, covering)
 
     def __bytes__(self) -> bytes:
         return self.data
@@ -166,8 +167,9 @@ def number(value: Value, place: Place) -> int:
     return given
 
 
-def _links(checksums: Sequence[Checksum], start: int, stop: int) -> Links:
-    # A checksum's own field counts as zero in its sum.
+@lru_cache(maxsize=4096)
+def _links(checksums: tuple[Checksum, ...], start: int, stop: int) -> Links:
+    # Kept, as the same few places are patched in packet after packet. A checksum's own field counts as zero in its sum.
     factors = (
         (index, 0 if checksum.at <= start < checksum.stop else checksum.factor(start, stop))
         for index, checksum in enumerate(checksums)
