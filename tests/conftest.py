@@ -23,6 +23,8 @@ import pytest
 from _pytest.pytester import SysModulesSnapshot
 from hypothesis import HealthCheck, settings
 
+from bpflab import Lab
+
 pytest_plugins = ["pytester"]
 
 # A shell that starts a job in the background has it ignore Ctrl-C, and so would everything that a test starts.
@@ -70,6 +72,14 @@ def _modules_of_inner_sessions_stay() -> Generator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(SysModulesSnapshot, "restore", restore_others)
         yield
+
+
+@pytest.fixture(scope="session")
+def kernel_types() -> None:
+    """Skip a test where the simulated kernel has no types: it takes them of a running kernel of its byte order."""
+    with Lab("sim") as lab:
+        if lab.backend.kernel_btf() is None:
+            pytest.skip("the simulated kernel has no types here")
 
 
 @pytest.hookimpl(wrapper=True)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from bpflab.cli.demo import example_directory
+from bpflab.obj.prebuilt import object_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -80,7 +81,7 @@ def test_an_edited_source_without_a_compiler_is_told(example: Path) -> None:
     edit(example / "firewall.bpf.c", "#define DEFAULT_TTL 64", "#define DEFAULT_TTL 65")
     done = demo(example, "neighbour", BPF_CLANG="no-such-compiler")
     assert done.returncode == 1
-    assert "firewall.bpf.o lies beside it" in done.stdout
+    assert f"{object_of(example / 'firewall.bpf.c').name} lies beside it" in done.stdout
 
 
 def test_it_needs_no_compiler_for_the_source_that_was_shipped(example: Path) -> None:

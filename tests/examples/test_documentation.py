@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from bpflab import Lab
 from bpflab.cli.demo import example_directory
 
 CHECKOUT = Path(__file__).parents[2]
@@ -95,6 +94,6 @@ def test_the_examples_of_attaching_work_in_their_order(pytester: pytest.Pytester
     assert run_examples("docs/attach.md", pytester) == 0
 
 
-@pytest.mark.skipif(Lab("sim").backend.kernel_btf() is None, reason="the simulated kernel has no types here")
+@pytest.mark.usefixtures("kernel_types")
 def test_the_examples_of_kernel_objects_work_in_their_order(pytester: pytest.Pytester) -> None:
     assert run_examples("docs/kernel-objects.md", pytester) == 0

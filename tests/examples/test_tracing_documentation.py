@@ -7,8 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from bpflab import Lab
-
 PAGE = Path(__file__).parents[2] / "docs/tracing.md"
 
 
@@ -16,7 +14,7 @@ def blocks(language: str) -> list[str]:
     return re.findall(rf"```{language}\n(.*?)```", PAGE.read_text("utf-8"), re.DOTALL)
 
 
-@pytest.mark.skipif(Lab("sim").backend.kernel_btf() is None, reason="the simulated kernel has no types here")
+@pytest.mark.usefixtures("kernel_types")
 def test_the_examples_of_the_guide_to_tracing_pass(pytester: pytest.Pytester) -> None:
     tracer, policy = blocks("c")
     for name, source in (("tcp_latency.bpf.c", tracer), ("policy.bpf.c", policy)):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -60,8 +61,8 @@ def changed(path: Path, *tool: str) -> Path:
 
 @pytest.fixture
 def linked(tmp_path: Path) -> Path:
-    if shutil.which("bpftool") is None:
-        pytest.skip("needs bpftool")
+    if shutil.which("bpftool") is None or sys.byteorder == "big":
+        pytest.skip("needs bpftool, which links objects of its own byte order")
     parts = [compiled(tmp_path, "uses", USES), compiled(tmp_path, "defines", DEFINES)]
     whole = tmp_path / "linked.o"
     subprocess.run(["bpftool", "gen", "object", str(whole), *map(str, parts)], check=True)

@@ -140,6 +140,8 @@ def test_ctrl_c_ends_with_a_sentence_and_a_usable_cache(
     tool(step, f'[ "$1" = {argument} ] && exec sleep 60\n{works}')
     code = (
         "import bpflab.runner.packages as p; p.pip = lambda: ['pip']\n"
+        "import bpflab.runner.launch as l, bpflab.runner.qemu as q, bpflab.abi.architectures as a\n"
+        "l.current = q.current = lambda: a.ARCHITECTURES['x86_64']\n"
         "from bpflab.cli import main; main(['python', '--arch', 's390x', '-V'])"
     )
     command = [sys.executable, "-c", code]

@@ -204,7 +204,7 @@ def test_runs_that_race_lose_a_count_in_any_log_and_their_way_says_that_they_rac
     assert log_of(lab).traces_since(0) == []
 
 
-@pytest.mark.skipif(Lab("sim").backend.kernel_btf() is None, reason="the simulated kernel has no types here")
+@pytest.mark.usefixtures("kernel_types")
 def test_a_run_that_calls_a_kernel_function_of_the_test_is_made_again_with_it() -> None:
     with Lab(CallLog(SimBackend())) as lab:
         lab.world.kfunc("int bpf_score(u64 weight)", lambda _, weight: 2 * weight)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import socket
+import sys
 from collections.abc import Iterable, Sequence
 from enum import IntEnum
 from pathlib import Path
@@ -51,7 +53,7 @@ PASSES = {Outcome.NOT_IP, Outcome.OPENED, Outcome.KNOWN, Outcome.RELATED}
 def configure(firewall: LoadedObject) -> None:
     firewall.maps.limits[0] = {"seconds": TIMEOUTS}
     for protocol, port in OPEN:
-        firewall.maps.services[{"port": int.from_bytes(port.to_bytes(2), "little"), "protocol": protocol}] = 1
+        firewall.maps.services[{"port": socket.htons(port), "protocol": protocol}] = 1
 
 
 @pytest.fixture(scope="module")
@@ -232,7 +234,7 @@ def test_refusals_are_told_where_that_is_asked_for(bpf: Lab) -> None:
     sent(firewall, back("S"), inside=False)
     (refusal,) = consumer.drain()
     assert len(refusal) == 48
-    assert int.from_bytes(refusal[40:44], "little") == Outcome.NOT_OPEN
+    assert int.from_bytes(refusal[40:44], sys.byteorder) == Outcome.NOT_OPEN
 
 
 KINDS = [

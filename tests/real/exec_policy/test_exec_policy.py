@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -19,9 +20,7 @@ EPERM = -1 & 0xFFFFFFFF
 EXECUTE, OPEN, WRITE = 1, 2, 4
 FMODE_READ, FMODE_WRITE = 1, 2
 
-pytestmark = pytest.mark.skipif(
-    Lab("sim").backend.kernel_btf() is None, reason="the simulated kernel has no types here"
-)
+pytestmark = pytest.mark.usefixtures("kernel_types")
 
 
 class Policy:
@@ -63,7 +62,7 @@ class Policy:
         """Return uid, act, comm, parent and path of each record."""
         records = [bytes(each) for each in self.events.drain()]
         text = [[part.partition(b"\0")[0] for part in (each[24:40], each[40:56], each[56:120])] for each in records]
-        numbers = [[int.from_bytes(each[at : at + 4], "little") for at in (12, 16)] for each in records]
+        numbers = [[int.from_bytes(each[at : at + 4], sys.byteorder) for at in (12, 16)] for each in records]
         return [(uid, act, *words) for (uid, act), words in zip(numbers, text, strict=True)]  # type: ignore[misc]  # three words
 
 

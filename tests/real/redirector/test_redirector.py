@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 import os
 import socket
+import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -25,15 +26,11 @@ TCP, UDP = 6, 17
 UNHEALTHY, CLOSED = 1, 1
 
 
-def port_of(number: int) -> int:
-    return int.from_bytes(number.to_bytes(2), "little")
-
-
 def address(text: str, port: int, protocol: int = TCP) -> Address:
     packed = ipaddress.ip_address(text).packed
-    words = [int.from_bytes(packed[at : at + 4], "little") for at in range(0, len(packed), 4)]
+    words = [int.from_bytes(packed[at : at + 4], sys.byteorder) for at in range(0, len(packed), 4)]
     family = 2 if len(packed) == 4 else 10
-    return {"words": words + [0] * (4 - len(words)), "port": port_of(port), "protocol": protocol, "family": family}
+    return {"words": words + [0] * (4 - len(words)), "port": socket.htons(port), "protocol": protocol, "family": family}
 
 
 def add_service(
@@ -53,16 +50,16 @@ def connect(redirector: LoadedObject, text: str, port: int, program: str = "conn
     v6 = ":" in text
     given_ = {"user_ip6" if v6 else "user_ip4": text}
     protocol = UDP if "msg" in program else TCP
-    ctx = SockAddr(user_family=10 if v6 else 2, user_port=port_of(port), protocol=protocol, **given_)
+    ctx = SockAddr(user_family=10 if v6 else 2, user_port=socket.htons(port), protocol=protocol, **given_)
     result = redirector.programs[program].run(ctx=ctx)
     seen = result.ctx
     assert isinstance(seen, SockAddr)
     words = seen.user_ip6 if v6 else (seen.user_ip4,)
     assert isinstance(words, tuple)
-    packed = b"".join(word.to_bytes(4, "little") for word in words if isinstance(word, int))
+    packed = b"".join(word.to_bytes(4, sys.byteorder) for word in words if isinstance(word, int))
     port_after = seen.user_port
     assert isinstance(port_after, int)
-    return result.retval, str(ipaddress.ip_address(packed)), int.from_bytes(port_after.to_bytes(2, "little"))
+    return result.retval, str(ipaddress.ip_address(packed)), socket.ntohs(port_after)
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from enum import IntEnum
 from pathlib import Path
 
@@ -47,7 +48,7 @@ VERDICTS = dict.fromkeys(Outcome, XDP.DROP) | {
 
 def configure(proxy: LoadedObject, threshold: int = 0, remember: int = 0) -> None:
     proxy.maps.config[0] = {"threshold": threshold, "remember": remember, "mss4": MSS, "mss6": MSS6}
-    proxy.maps.ports[int.from_bytes(PORT.to_bytes(2), "little")] = 1
+    proxy.maps.ports[socket.htons(PORT)] = 1
 
 
 @pytest.fixture(scope="module")
@@ -201,7 +202,7 @@ def test_both_kernels_judge_thousands_of_packets_alike() -> None:
             proxy = lab.load(SOURCE)
             configure(proxy)
             for port in (80, 443):
-                proxy.maps.ports[int.from_bytes(port.to_bytes(2), "little")] = 1
+                proxy.maps.ports[socket.htons(port)] = 1
             verdicts = [each.action for each in proxy.programs.synproxy.run_many(packets, outputs=True)]
             seen.append((verdicts, counts(proxy)))
     assert seen[0] == seen[1]

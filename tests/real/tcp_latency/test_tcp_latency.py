@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import ipaddress
+import socket
 import struct
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import IntEnum
@@ -58,12 +60,12 @@ class Tracer:
     def socket(self, where: str = "192.0.2.1", port: int = 443) -> KernelStruct:
         address = ipaddress.ip_address(where)
         common: dict[str, object] = {
-            "skc_dport": int.from_bytes(port.to_bytes(2), "little"),
+            "skc_dport": socket.htons(port),
             "skc_num": 40000,
             "skc_family": 2 if address.version == 4 else 10,
         }
         if address.version == 4:
-            common["skc_daddr"] = int.from_bytes(address.packed, "little")
+            common["skc_daddr"] = int.from_bytes(address.packed, sys.byteorder)
         else:
             common["skc_v6_daddr"] = {"in6_u": {"u6_addr8": address.packed}}
         return self.lab.world.struct("sock", __sk_common=common)

@@ -224,8 +224,9 @@ def test_a_program_sees_the_header_of_its_segment(simulated: Lab) -> None:
         r4 += 20
         if r4 > r3 goto out
         r5 = *(u16 *)(r2 + 2)
-        r1 = *(u8 *)(r6 + 212)
-        if r5 != 20480 goto out
+        r1 = *(u32 *)(r6 + 212)
+        r5 = be16 r5
+        if r5 != 80 goto out
         if r1 != 18 goto out
         r0 = 1
     out:

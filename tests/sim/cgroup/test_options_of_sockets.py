@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import struct
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -169,11 +170,11 @@ def own_congestion_control() -> bytes:
 @pytest.mark.parametrize("version", [4, 6])
 @settings(SETTINGS, max_examples=80)
 @given(key=st.sampled_from(KEYS + UNKNOWN), value=INTS, size=st.sampled_from([4, 4, 4, 4, 4, 1, 3, 8]))
-@example(key=(6, 13), value=int.from_bytes(b"reno", "little"), size=8)
-@example(key=(6, 13), value=int.from_bytes(b"none", "little"), size=8)
+@example(key=(6, 13), value=int.from_bytes(b"reno\0\0\0\0", sys.byteorder), size=8)
+@example(key=(6, 13), value=int.from_bytes(b"none\0\0\0\0", sys.byteorder), size=8)
 @example(key=(6, 13), value=0, size=1)
-@example(key=(1, 25), value=int.from_bytes(b"lo", "little"), size=8)
-@example(key=(1, 25), value=int.from_bytes(b"nowhere", "little"), size=8)
+@example(key=(1, 25), value=int.from_bytes(b"lo\0\0\0\0\0\0", sys.byteorder), size=8)
+@example(key=(1, 25), value=int.from_bytes(b"nowhere\0", sys.byteorder), size=8)
 def test_a_program_sets_and_reads_options_of_the_socket(
     rig: Any, *, errno: Callable[..., int], version: int, key: tuple[int, int], value: int, size: int
 ) -> None:
@@ -198,7 +199,8 @@ def test_buffers_are_doubled_and_have_a_least_size(simulated: Lab, name: int) ->
     sock = simulated.world.add_socket("tcp", state="close")
     found = []
     for value in (0, 5000):
-        text = "r6 = r1\nr7 = map[name:seen][0]+0\n" + CALLS.format(level=Level.SOCKET, name=name, value=value, size=4)
+        first = int.from_bytes(struct.pack("=I4x", value), sys.byteorder)
+        text = "r6 = r1\nr7 = map[name:seen][0]+0\n" + CALLS.format(level=Level.SOCKET, name=name, value=first, size=4)
         program = simulated.program(text, type="cgroup_sock_addr", expected_attach_type=AttachType.CGROUP_INET4_CONNECT)
         program.run(ctx=SockAddr(sk=sock))
         found.append(struct.unpack_from("=I", bytes(simulated.maps["seen"][0]), 16)[0])

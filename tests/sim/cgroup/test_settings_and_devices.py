@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -88,7 +89,7 @@ def test_a_read_shows_name_and_value(rig: Any, flags: int, size: int) -> None:
 def test_a_write_puts_what_the_program_says(
     rig: Any, setting: Path, errno: Callable[..., int], *, new: str, text: bytes, size: int, verdict: int
 ) -> None:
-    number = int.from_bytes(text.ljust(8, b"\0"), "little")
+    number = int.from_bytes(text.ljust(8, b"\0"), sys.byteorder)
     code = LOOK.format(flags=0, size=32) + WRITE.format(text=number, size=min(size, len(text)))
     program = rig.load(f"{code}r0 = {verdict}\nexit", ProgType.CGROUP_SYSCTL, AttachType.CGROUP_SYSCTL)
     rig.forget()
@@ -143,7 +144,7 @@ def test_a_setting_is_shown_by_its_texts(simulated: Lab) -> None:
 
 
 def test_a_value_may_be_longer_than_the_one_it_replaces(simulated: Lab) -> None:
-    code = WRITE.format(text=int.from_bytes(b"12345678", "little"), size=8).replace("*(u64 *)(r7 + 224) = r0", "")
+    code = WRITE.format(text=int.from_bytes(b"12345678", sys.byteorder), size=8).replace("*(u64 *)(r7 + 224) = r0", "")
     program = simulated.program(f"r6 = r1\n{code}r0 = 1\nexit", type="cgroup_sysctl")
     result = program.run(ctx=Sysctl(name=NAME, current="1", new="2"))
     assert result.ctx.new == "12345678"  # type: ignore[union-attr]  # a context came back

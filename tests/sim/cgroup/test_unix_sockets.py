@@ -34,6 +34,7 @@ def test_a_connection_goes_to_the_path_that_the_program_says(rig: Any) -> None:
     assert sim == kernel
 
 
+@pytest.mark.usefixtures("kernel_types")
 def test_a_socket_that_is_not_unix_has_no_path(simulated: Lab) -> None:
     loaded = simulated.load(SOURCE)
     result = loaded.programs.redirect.run(ctx=SockAddr(user_family=2, family=2))

@@ -10,7 +10,6 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from bpflab import Lab
 from bpflab.abi.btf import BtfKind
 from bpflab.obj import btf_types as t
 from bpflab.obj.btf import Btf
@@ -18,7 +17,7 @@ from bpflab.obj.btf_layout import resolved, size_of
 from bpflab.programs.result import signed
 
 SETTINGS = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-TYPED = pytest.mark.skipif(Lab("sim").backend.kernel_btf() is None, reason="the simulated kernel has no types here")
+TYPED = pytest.mark.usefixtures("kernel_types")
 ROOM, LARGEST = 16384, 512
 RAW = 4
 SHOWN = (t.Struct, t.Union, t.Int, t.Enum, t.Enum64, t.Typedef, t.Pointer)
@@ -73,9 +72,8 @@ class Writing:
 
 
 @pytest.fixture(scope="module")
-def writing(pair: Any) -> Iterator[Writing]:
-    if pair.sim.world.types.btf is None:
-        pytest.skip("the simulated kernel has no types here")
+def writing(pair: Any, kernel_types: None) -> Iterator[Writing]:
+    del kernel_types  # without them there is nothing to compare
     sizes = (("text", ROOM), ("object", LARGEST))
     texts, objects = (pair.maps("ARRAY", value=size, max_entries=1, name=name) for name, size in sizes)
     yield Writing(pair, list(zip(texts, objects, strict=True)), pair.sim.world.types.btf)

@@ -15,7 +15,7 @@ from bpflab.programs.program import Program
 from bpflab.programs.result import signed
 
 SETTINGS = settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-TYPED = pytest.mark.skipif(Lab("sim").backend.kernel_btf() is None, reason="the simulated kernel has no types here")
+TYPED = pytest.mark.usefixtures("kernel_types")
 STORAGE = """
     r7 = 0
     call get_current_task_btf

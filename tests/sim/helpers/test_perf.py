@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterator
 from contextlib import ExitStack
 from typing import Any
@@ -74,5 +75,5 @@ def test_a_record_is_among_the_worlds_events_with_its_answer() -> None:
         lab.map("PERF_EVENT_ARRAY", max_entries=2, name="events")
         lab.program(sending(1 | 3 << 32, 4), type="xdp", name="sender").run(b"packet".ljust(64))
         assert isinstance(lab.backend, SimBackend)
-        sent = PerfEvent("sender", "events", 1, b"\x04\0\0\0pac", -2)
+        sent = PerfEvent("sender", "events", 1, (4).to_bytes(8, sys.byteorder)[:4] + b"pac", -2)
         assert lab.backend.kernel.world.seen(PerfEvent) == [sent]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import sys
 from collections.abc import Iterator
 from contextlib import closing
 from typing import Any
@@ -128,7 +129,7 @@ def test_the_memory_of_another_task_is_copied(flags: int, answer: int) -> None:
             call copy_from_user_task
             if r0 != 0 goto out
             r1 = *(u64 *)(r10 - 8)
-            r0 = {int.from_bytes(b"12345678", "little")} ll
+            r0 = {int.from_bytes(b"12345678", sys.byteorder)} ll
             r0 ^= r1
         out:
             exit

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from contextlib import ExitStack
 from typing import Any
 
@@ -21,7 +22,7 @@ ROOM = 64
 
 
 def words(values: list[int]) -> bytes:
-    return b"".join(value.to_bytes(8, "little") for value in values)
+    return b"".join(value.to_bytes(8, sys.byteorder) for value in values)
 
 
 @pytest.fixture
@@ -94,7 +95,7 @@ def test_a_task_without_a_stack_has_none(lab: Lab) -> None:
     assert signed(lab.program(GET_ID.format(flags=0), type="kprobe").run(ctx=bytes(168)).retval) == -14
 
 
-@pytest.mark.skipif(Lab("sim").backend.kernel_btf() is None, reason="the simulated kernel has no types here")
+@pytest.mark.usefixtures("kernel_types")
 @pytest.mark.parametrize(("own", "user", "answer"), [(True, 0, 40), (True, 1, 24), (False, 0, 8), (False, 1, -95)])
 def test_the_stack_of_a_task_is_copied(lab: Lab, own: bool, user: int, answer: int) -> None:
     other = lab.world.task(pid=8, kernel_stack=[1])
@@ -115,4 +116,4 @@ def test_the_stack_of_a_task_is_copied(lab: Lab, own: bool, user: int, answer: i
     where: Any = {"attach_type": "TRACE_RAW_TP", "attach_btf_id": types.find("btf_trace_sched_process_exec")}
     lab.program(code, type="tracing", **where).run(args=[lab.world.current if own else other])
     value = bytes(lab.maps["out"][0])
-    assert int.from_bytes(value[56:], "little", signed=True) == answer
+    assert int.from_bytes(value[56:], sys.byteorder, signed=True) == answer

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 import pytest
@@ -15,7 +16,7 @@ from bpflab.programs.result import signed
 from bpflab.sim.events import InfraredKey, OverrideReturn
 
 SETTINGS = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-TYPED = pytest.mark.skipif(Lab("sim").backend.kernel_btf() is None, reason="the simulated kernel has no types here")
+TYPED = pytest.mark.usefixtures("kernel_types")
 NAMES = st.sampled_from(["task_struct", "pid_t", "no_such_type", "sk_buff", "int", "vfs_read", "", "xdp_action"])
 
 
@@ -81,7 +82,7 @@ def test_a_functions_arguments_and_result_are_read_by_position(attach: str, inde
         program = lab.program(COUNTING.format(index=index), type="tracing", **where)
         program.run(args=[11, 12, 13, 14, 99])
         value = bytes(out[0])
-        assert [int.from_bytes(value[at : at + 8], "little", signed=True) for at in range(0, 40, 8)] == seen
+        assert [int.from_bytes(value[at : at + 8], sys.byteorder, signed=True) for at in range(0, 40, 8)] == seen
 
 
 def test_counters_are_those_that_the_test_set() -> None:

@@ -139,7 +139,7 @@ def test_a_records_fields_read_back(values: list[int], dynamic: bytes) -> None:
 
 def test_a_perf_event_has_a_period_and_an_address_behind_the_registers() -> None:
     with Lab("sim") as lab:
-        code = "r0 = *(u32 *)(r1 + 168)\nr2 = *(u64 *)(r1 + 176)\nr0 += r2\nr2 = *(u64 *)(r1 + 128)\nr0 += r2\nexit"
+        code = "r0 = *(u64 *)(r1 + 168)\nr2 = *(u64 *)(r1 + 176)\nr0 += r2\nr2 = *(u64 *)(r1 + 128)\nr0 += r2\nexit"
         data = PerfEventData(PtRegs("x86_64", rip=1), sample_period=20, addr=300)
         assert lab.program(code, type="perf_event").run(ctx=data).retval == 321
 

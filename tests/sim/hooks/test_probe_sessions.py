@@ -12,7 +12,7 @@ from bpflab.contexts import PtRegs
 SOURCE = Path(__file__).with_name("session.bpf.c")
 
 
-@pytest.mark.skipif(Lab("sim").backend.kernel_btf() is None, reason="the simulated kernel has no types here")
+@pytest.mark.usefixtures("kernel_types")
 def test_a_session_carries_its_cookie_from_entry_to_return() -> None:
     with Lab("sim") as lab:
         loaded = lab.load(SOURCE)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from bpflab.objects.loaded import LoadedObject
 
 SOURCE = Path(__file__).with_name("policy.bpf.c")
-TYPED = pytest.mark.skipif(Lab("sim").backend.kernel_btf() is None, reason="the simulated kernel has no types here")
+TYPED = pytest.mark.usefixtures("kernel_types")
 pytestmark = TYPED
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -48,7 +49,7 @@ def lab() -> Iterator[Lab]:
 
 
 def big(port: int) -> int:
-    return int.from_bytes(port.to_bytes(2, "big"), "little")
+    return socket.htons(port)
 
 
 @SETTINGS

@@ -132,7 +132,8 @@ def test_a_packet_at_its_last_segment_is_dropped_unseen(sim: Lab) -> None:
 
 
 STORE = (
-    "r2 = 7\n*(u64 *)(r10 - 8) = r2\nr1 = r6\nr2 = {at}\nr3 = r10\nr3 += -8\nr4 = {size}\ncall bpf_lwt_seg6_store_bytes"
+    "r2 = 0x0700000000000000 ll\nr2 = be64 r2\n*(u64 *)(r10 - 8) = r2\nr1 = r6\n"
+    "r2 = {at}\nr3 = r10\nr3 += -8\nr4 = {size}\ncall bpf_lwt_seg6_store_bytes"
 )
 
 
@@ -151,9 +152,8 @@ ROOM = "r1 = r6\nr2 = {at}\nr3 = {delta}\ncall bpf_lwt_seg6_adjust_srh\n"
 
 def test_a_program_makes_room_for_options(sim: Lab) -> None:
     options_at = 40 + 8 + 48
-    fill = "r2 = 0x0604\n*(u64 *)(r10 - 8) = r2\n"
     code = ROOM.format(at=options_at, delta=8) + "if r0 != 0 goto e\n" + STORE.format(at=options_at, size=8) + "\ne:\n"
-    result = at_segment(sim, code.replace("r2 = 7\n*(u64 *)(r10 - 8) = r2\n", fill))
+    result = at_segment(sim, code.replace("r2 = 0x0700000000000000 ll", "r2 = 0x0406000000000000 ll"))
     assert result.retval == LWT.OK
     assert result.data[14 + 40 + 1] == 7
     assert int.from_bytes(result.data[14 + 4 : 14 + 6], "big") == 8 + 48 + 8 + 8

@@ -138,9 +138,11 @@ def test_a_tc_program_assigns_at_ingress_alone(sim: Lab) -> None:
         r6 = r1
         r1 = 0
         *(u64 *)(r10 - 16) = r1
-        r1 = 0x0100007f
+        r1 = 0x7f000001
+        r1 = be32 r1
         *(u32 *)(r10 - 12) = r1
-        r1 = 0x50000000
+        r1 = 80
+        r1 = be32 r1
         *(u32 *)(r10 - 8) = r1
         r1 = r6
         r2 = r10

@@ -127,6 +127,7 @@ def cast(name: str, load: str) -> str:
     return f"{head}call bpf_{name}\nif r0 == 0 goto e\nr0 = {load}\ne:\nexit"
 
 
+@pytest.mark.usefixtures("kernel_types")
 @pytest.mark.parametrize(
     ("protocol", "local", "state", "casts"),
     [

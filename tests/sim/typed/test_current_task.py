@@ -17,9 +17,7 @@ if TYPE_CHECKING:
     from bpflab.objects.loaded import LoadedObject
 
 SOURCE = Path(__file__).with_name("current_task.bpf.c")
-pytestmark = pytest.mark.skipif(
-    Lab("sim").backend.kernel_btf() is None, reason="the simulated kernel has no types here"
-)
+pytestmark = pytest.mark.usefixtures("kernel_types")
 
 
 @pytest.fixture

@@ -22,9 +22,7 @@ if TYPE_CHECKING:
     from bpflab.objects.loaded import LoadedObject
 
 SOURCE = Path(__file__).with_name("typed_programs.bpf.c")
-pytestmark = pytest.mark.skipif(
-    Lab("sim").backend.kernel_btf() is None, reason="the simulated kernel has no types here"
-)
+pytestmark = pytest.mark.usefixtures("kernel_types")
 
 
 @pytest.fixture
