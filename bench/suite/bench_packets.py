@@ -25,8 +25,8 @@ FAMILIES = ("udp", "tcp", "tcp6", "vxlan")
 COMPUTED = {"chksum", "len", "plen", "ihl", "dataofs"}
 PATCHED = 1 / 20
 DRAWN = 1 / 8
-"""The largest share of scapy's time that patching a packet may take, and drawing one. What hypothesis does itself, which
-draws a piece of bytes one by one, is nine tenths of a draw: `apply` is the rest."""
+"""The largest share of scapy's time that patching a packet may take, and drawing one. Hypothesis itself, which draws a
+piece of bytes one by one, is nine tenths of a draw: `apply` is the rest."""
 
 
 def dissected(data: bytes) -> Any:  # noqa: ANN401 - scapy has no types

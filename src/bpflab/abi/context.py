@@ -32,7 +32,8 @@ class ContextField:
 
     `size` is that of one element in bytes, `count` the length of an array or 0 for a single value.
     `network_bytes` says how many low bytes of the value stand in network byte order: 0, 2 or 4.
-    `settable`: a test run may give it a value; where it is not settable anything but zero is EINVAL.
+    `settable`: a test run may give it a value; where it is not settable anything but zero is EINVAL. `code` is the
+    member as a format of the `struct` module, without byte order: `I`, `5I`, `i`.
     """
 
     name: str
@@ -43,17 +44,16 @@ class ContextField:
     pointer: bool = False
     network_bytes: int = 0
     settable: bool = False
+    code: str = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        letter = {1: "B", 2: "H", 4: "I", 8: "Q"}[self.size]
+        object.__setattr__(self, "code", f"{self.count or ''}{letter.lower() if self.signed else letter}")
 
     @property
     def end(self) -> int:
         """The offset of the first byte after the member."""
         return self.offset + self.size * max(self.count, 1)
-
-    @property
-    def code(self) -> str:
-        """The member as a format of the `struct` module, without byte order: `I`, `5I`, `i`."""
-        letter = {1: "B", 2: "H", 4: "I", 8: "Q"}[self.size]
-        return f"{self.count or ''}{letter.lower() if self.signed else letter}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +102,7 @@ def layout(name: str, architecture: str = "x86_64") -> ContextLayout:
     return _fixed_layout(name)
 
 
+@cache
 def simulated_layout(name: str) -> ContextLayout:
     """Return a structure with what the simulated kernel has behind it, which no program sees."""
     found = layout(name)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 import sys
+from functools import cache, partial
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import TYPE_CHECKING, ClassVar, Protocol
 
@@ -12,7 +13,7 @@ from bpflab.arguments import near_names
 from bpflab.errors import InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from bpflab.abi.context import ContextField, ContextLayout
     from bpflab.abi.layout import ByteOrder
@@ -43,6 +44,7 @@ class Context:
     """Whether only the fields that the running kernel takes may be given, where it takes some."""
 
     def __init__(self, **values: int | str | Sequence[int] | Addressed) -> None:
+        self._read: Callable[[ContextField], ContextValue] | None = None
         self._values: dict[str, ContextValue] = {name: _plain(value) for name, value in values.items()}
         for name, value in self._values.items():
             self._check(name, value)
@@ -54,25 +56,27 @@ class Context:
 
     @classmethod
     def from_bytes(cls, data: bytes | memoryview, byteorder: ByteOrder = sys.byteorder) -> Context:
-        """Read a context that came out of a run; fields past the end of `data` are 0."""
-        raw = bytes(data).ljust(cls.layout().size, b"\0")
+        """Read a context that came out of a run, fields as they are looked at; those past the end of `data` are 0."""
         context = cls()
-        context._values = {field.name: _read(field, raw, byteorder) for field in cls.layout().fields}
+        context._read = partial(_read, bytes(data).ljust(cls.layout().size, b"\0"), byteorder)
         return context
 
     def to_bytes(self, byteorder: ByteOrder = sys.byteorder) -> bytes:
         """Return the structure's bytes, fields that were not given as zero."""
         buffer = bytearray(self.layout().size)
-        for name, value in self._values.items():
+        for name, value in self._known().items():
             field = self.layout().field(name)
             items = value if isinstance(value, tuple) else (value,)
             struct.pack_into(_prefix(byteorder) + field.code, buffer, field.offset, *items)
         return bytes(buffer)
 
+    def _known(self) -> dict[str, ContextValue]:
+        """Return the fields that were given, or all of a context that came out of a run."""
+        read = self._read
+        return {field.name: read(field) for field in self.layout().fields} if read else self._values
+
     def _check(self, name: str, value: ContextValue) -> None:
-        layout = self.layout()
-        fields = (self.settable_only and layout.settable) or layout.fields
-        settable = {field.name: field for field in fields}
+        settable = _fields_to_give(self.structure, settable_only=self.settable_only)
         if name not in settable:
             raise InputError(
                 f"{type(self).__name__}({name}=...): a test run cannot set {name} of struct {self.structure}"
@@ -85,11 +89,12 @@ class Context:
             raise AttributeError(name)
         if name in self._values:
             return self._values[name]
-        try:
-            field = next(field for field in self.layout().fields if field.name == name)
-        except StopIteration:
-            known = near_names(name, [field.name for field in self.layout().fields])
-            raise AttributeError(f"struct {self.structure} has no field {name!r}{known}") from None
+        fields = _fields_to_give(self.structure, settable_only=False)
+        if name not in fields:
+            raise AttributeError(f"struct {self.structure} has no field {name!r}{near_names(name, fields)}")
+        field = fields[name]
+        if self._read:
+            return self._read(field)
         return (0,) * field.count if field.count else 0
 
     def __eq__(self, other: object) -> bool:
@@ -99,7 +104,7 @@ class Context:
         return hash(self.to_bytes())
 
     def __repr__(self) -> str:
-        shown = ", ".join(f"{name}={value}" for name, value in self._values.items() if _is_set(value))
+        shown = ", ".join(f"{name}={value}" for name, value in self._known().items() if _is_set(value))
         return f"{type(self).__name__}({shown})"
 
 
@@ -130,7 +135,14 @@ def _prefix(byteorder: ByteOrder) -> str:
     return "<" if byteorder == "little" else ">"
 
 
-def _read(field: ContextField, raw: bytes, byteorder: ByteOrder) -> ContextValue:
+@cache
+def _fields_to_give(structure: str, *, settable_only: bool) -> dict[str, ContextField]:
+    """Return the fields by name: where some are settable and only those may be given, these, else all."""
+    layout = simulated_layout(structure)
+    return {field.name: field for field in (settable_only and layout.settable) or layout.fields}
+
+
+def _read(raw: bytes, byteorder: ByteOrder, field: ContextField) -> ContextValue:
     items = struct.unpack_from(_prefix(byteorder) + field.code, raw, field.offset)
     return tuple(items) if field.count else int(items[0])
 

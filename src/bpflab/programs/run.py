@@ -49,13 +49,18 @@ CTX_SIZE_OUT = LAYOUTS[Command.PROG_TEST_RUN].field("ctx_size_out").offset
 class Slot:
     """An attr with the buffers of one run: packet in and out, context in and out."""
 
-    __slots__ = ("attr", "ctx_in", "ctx_out", "data_in", "data_out", "in_at", "out_at", "pointer", "room", "seen")
+    __slots__ = (
+        "attr", "ctx_in", "ctx_in_at", "ctx_out", "ctx_out_at", "data_in", "data_out", "in_at", "out_at", "pointer",
+        "room", "seen",
+    )  # fmt: skip
 
-    def __init__(self, room: int = FIRST_ROOM) -> None:
+    def __init__(self, room: int = FIRST_ROOM, context_room: int = CONTEXT_ROOM) -> None:
         self.attr = bytearray(SIZE)
         self.pointer = ctypes.c_void_p(address(self.attr))
-        self.ctx_in = bytearray(CONTEXT_ROOM)
-        self.ctx_out = bytearray(CONTEXT_ROOM)
+        self.ctx_in = bytearray(context_room)
+        self.ctx_out = bytearray(context_room)
+        self.ctx_in_at = address(self.ctx_in)
+        self.ctx_out_at = address(self.ctx_out)
         self.resize(room)
 
     def resize(self, room: int) -> None:
@@ -79,6 +84,7 @@ class Runner:
         self._rule = rule_of(prog_type, simulated=is_simulating(lab.backend))
         self._fd = program.fileno()
         self._pool = SlotPool(self._ready_slot)
+        self._general = SlotPool(Slot)
         self._least, self._most = self._rule.min_data, min(self._rule.max_data, FIRST_ROOM - GROWTH)
         self._layout = context_layout(prog_type)
         self.tally = lab.tally(program.name, prog_type)
@@ -150,7 +156,13 @@ class Runner:
         check_options(self._type, self._rule, repeat=repeat, flags=flags, cpu=cpu, batch=batch_size or 0)
         context = context_bytes(self._type, self._rule, ctx, len(packet), self._lab.backend.byteorder)
         numbers = (repeat if self._rule.repeat else 0, flags, cpu or 0, batch_size or 0)
-        return self._send(Slot(max(FIRST_ROOM, len(packet) + GROWTH)), packet, context, numbers)
+        if len(packet) > FIRST_ROOM - GROWTH or len(context or b"") > CONTEXT_ROOM:
+            large = Slot(max(FIRST_ROOM, len(packet) + GROWTH), max(CONTEXT_ROOM, len(context or b"")))
+            return self._send(large, packet, context, numbers)
+        slot = self._general.take()
+        result = self._send(slot, packet, context, numbers)
+        self._general.give(slot)
+        return result
 
     def _send(self, slot: Slot, packet: bytes, ctx: bytes | None, numbers: tuple[int, int, int, int]) -> RunResult:
         values = self._fill(slot, packet, ctx, numbers)
@@ -171,8 +183,6 @@ class Runner:
         repeat, flags, cpu, batch_size = numbers
         slot.data_in[: len(packet)] = packet
         room = slot.room if self._rule.takes_data and not flags & 2 else 0
-        if ctx is not None and len(ctx) > len(slot.ctx_in):
-            slot.ctx_in, slot.ctx_out = bytearray(len(ctx)), bytearray(len(ctx))
         slot.ctx_in[: len(ctx or b"")] = ctx or b""
         out = self._context_out_size(ctx)
         return (
@@ -186,8 +196,8 @@ class Runner:
             0,
             len(ctx or b""),
             out,
-            address(slot.ctx_in) if ctx else 0,
-            address(slot.ctx_out) if out else 0,
+            slot.ctx_in_at if ctx else 0,
+            slot.ctx_out_at if out else 0,
             flags,
             cpu,
             batch_size,
