@@ -82,14 +82,23 @@ class PtRegs(RawContext):
         return cls(arch, **dict(zip(_names(members), _unpack(members, raw, byteorder), strict=True)))
 
     def to_bytes(self, byteorder: ByteOrder = sys.byteorder) -> bytes:
-        """Return the structure's bytes."""
+        """Return the structure's bytes; InputError for a value that a register of 32 bits cannot hold."""
         members = layout("pt_regs", self.arch)
         buffer = bytearray(members.size)
         for name, value in self._values.items():
             field = members.field(name)
-            kept = value & ((1 << field.size * 8) - 1)
-            buffer[field.offset : field.end] = kept.to_bytes(field.size, byteorder)
+            buffer[field.offset : field.end] = self._fitted(name, value, field.size).to_bytes(field.size, byteorder)
         return bytes(buffer)
+
+    def _fitted(self, name: str, value: int, size: int) -> int:
+        """Return a number as a register of so many bytes holds it: negative ones end with their lowest bits."""
+        bits = size * 8
+        if value >> bits and value >> (bits - 1) != WORD >> (bits - 1):
+            raise InputError(
+                f"{name}={value:#x} does not fit a register of {self.arch}, which has {bits} bits; addresses of the "
+                "simulated kernel have 64. Compile for another architecture, and name it: PtRegs(arch='arm64', ...)."
+            )
+        return value & ((1 << bits) - 1)
 
     def argument(self, index: int) -> int:
         """Return the argument of a call at a position, the first being 0."""

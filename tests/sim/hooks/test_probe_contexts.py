@@ -71,6 +71,12 @@ def test_registers_read_back_as_they_were_given(data: st.DataObject, arch: str) 
     assert all(getattr(regs, name) == value for name, value in values.items())
 
 
+@pytest.mark.parametrize("value", [-1, -111, -(1 << 31), 0, (1 << 32) - 1])
+def test_a_register_of_32_bits_has_the_lowest_bits_of_a_number(value: int) -> None:
+    regs = PtRegs.call(ret=value, arch="armhf")
+    assert PtRegs.from_bytes(regs.to_bytes()).ret == value % (1 << 32)
+
+
 def test_the_kernels_own_names_of_registers_are_known() -> None:
     regs = PtRegs("x86_64", di=1, ip=2)
     assert (regs.rdi, regs.argument(0), regs.ip, regs.si) == (1, 1, 2, 0)
@@ -86,6 +92,10 @@ def test_a_system_call_has_its_own_registers() -> None:
     [
         (lambda: PtRegs("x86_64", rdj=1), "did you mean"),
         (lambda: PtRegs.call(range(7), arch="x86_64"), "x86_64 passes 6 in registers"),
+        (
+            lambda: PtRegs.call([1 << 32], arch="armhf").to_bytes(),
+            "does not fit a register of armhf, which has 32 bits",
+        ),
         (lambda: PtRegs.from_bytes(bytes(8)), "8 bytes are the registers of no known architecture"),
         (lambda: PtRegs.call(cast("Any", ["text"])), r"world\.user_memory"),
         (lambda: Record.of_fields({"pid": "u32"}, pid="x").to_bytes(), "pid='x'; expected a number"),
