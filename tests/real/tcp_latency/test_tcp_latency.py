@@ -28,7 +28,7 @@ RECORD = struct.Struct("<QQIIHHHH16s16s")
 pytestmark = [
     pytest.mark.usefixtures("kernel_types"),
     pytest.mark.skipif(
-        current().name == "armhf", reason="registers of 32 bits hold no address of the simulated kernel"
+        current().name == "armhf", reason="32 bits hold no address of the simulated kernel"
     ),
 ]
 

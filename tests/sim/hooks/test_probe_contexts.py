@@ -94,7 +94,7 @@ def test_a_system_call_has_its_own_registers() -> None:
         (lambda: PtRegs.call(range(7), arch="x86_64"), "x86_64 passes 6 in registers"),
         (
             lambda: PtRegs.call([1 << 32], arch="armhf").to_bytes(),
-            "does not fit a register of armhf, which has 32 bits",
+            "does not fit a register of armhf, .* 32 bits",
         ),
         (lambda: PtRegs.from_bytes(bytes(8)), "8 bytes are the registers of no known architecture"),
         (lambda: PtRegs.call(cast("Any", ["text"])), r"world\.user_memory"),
