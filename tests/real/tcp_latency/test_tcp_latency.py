@@ -27,9 +27,7 @@ SLOTS = 24
 RECORD = struct.Struct("<QQIIHHHH16s16s")
 pytestmark = [
     pytest.mark.usefixtures("kernel_types"),
-    pytest.mark.skipif(
-        current().name == "armhf", reason="32 bits hold no address of the simulated kernel"
-    ),
+    pytest.mark.skipif(current().name == "armhf", reason="32 bits hold no address of the simulated kernel"),
 ]
 
 
