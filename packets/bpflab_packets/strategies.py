@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 from hypothesis import strategies as st
 
 from bpflab_packets import builders, flows, malformed
-from bpflab_packets.template import Template, TemplateError, Value
-from bpflab_packets.variation import Variation
+from bpflab_packets.families import FREE, PAYLOAD, free_fields, takes_payload, template_of, variation_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -16,32 +15,30 @@ if TYPE_CHECKING:
     from hypothesis.internal.conjecture.data import ConjectureData
     from hypothesis.strategies import DrawFn
 
+    from bpflab_packets.template import Template, Value
+    from bpflab_packets.variation import Variation
+
+__all__ = [
+    "FREE",
+    "PacketStrategy",
+    "Wanted",
+    "any_packets",
+    "free_fields",
+    "malformed_packets",
+    "messages",
+    "overlapping_fragments",
+    "packets",
+    "peers",
+    "takes_payload",
+    "tcp_sessions",
+    "template_of",
+    "udp_flows",
+]
+
 Wanted: TypeAlias = "Mapping[str, Value | st.SearchStrategy[int] | st.SearchStrategy[bytes] | st.SearchStrategy[str]]"
 """Fields of a packet, each with its value or with a strategy for it."""
-FREE: Final = {
-    "Dot1Q": ("vlan", "prio"),
-    "Dot1AD": ("vlan", "prio"),
-    "ARP": ("op", "hwsrc", "psrc", "hwdst", "pdst"),
-    "IP": ("src", "dst", "id", "ttl", "tos"),
-    "IPv6": ("src", "dst", "hlim", "fl", "tc"),
-    "IPv6ExtHdrFragment": ("id",),
-    "TCP": ("sport", "dport", "seq", "ack", "window", "flags"),
-    "UDP": ("sport", "dport"),
-    "ICMP": ("id", "seq"),
-    "ICMPv6EchoRequest": ("id", "seq"),
-    "SCTP": ("sport", "dport", "tag"),
-    "SCTPChunkData": ("tsn", "stream_id", "data"),
-    "GRE": ("key",),
-    "VXLAN": ("vni",),
-    "GENEVE": ("vni",),
-    "MPLS": ("label", "cos", "ttl"),
-}
-"""The fields of each layer that vary unless said otherwise: those that change neither the layers nor the lengths."""
-BOUND: Final = {"VXLAN", "GENEVE"}
-"""Layers that are known by the destination port of the UDP before them, which therefore stays."""
 SHORT: Final = 64
 """Payloads of at most so many bytes are drawn together with the fields."""
-PAYLOAD: Final = 16
 SMALL: Final = 40
 """The most bytes of a payload in packets, and in the messages of flows, unless said otherwise."""
 
@@ -87,47 +84,16 @@ def packets(
     default those of `FREE`; `payload` is the most bytes of payload, where 0 leaves that of the template. Everything
     shrinks to the template. TemplateError for a family or field that is not there.
     """
-    template, wanted = template_of(kind), dict(fields or {})
+    wanted = dict(fields or {})
     drawn = {name: value for name, value in wanted.items() if isinstance(value, st.SearchStrategy)}
     values = {name: value for name, value in wanted.items() if not isinstance(value, st.SearchStrategy)}
-    fixed = template.fixed(values)
-    set_places = [template.place(name) for name in wanted]
-    names = [
-        name for name in (free_fields(template) if vary is None else vary) if template.place(name) not in set_places
-    ]
-    room = payload if takes_payload(template) else 0
-    base = PacketStrategy(Variation.of(fixed, names, payload=room > 0), room)
+    variation = variation_of(template_of(kind), values, vary, payload=payload > 0, kept=drawn)
+    base = PacketStrategy(variation, payload if variation.growth else 0)
     if not drawn:
         return base
-    return st.builds(lambda data, changes: fixed.over(data).patch(changes), base, st.fixed_dictionaries(drawn))
-
-
-def template_of(kind: str | Template) -> Template:
-    """Return the template of a family; TemplateError when there is no such family."""
-    if isinstance(kind, Template):
-        return kind
-    if kind not in builders.FAMILIES:
-        raise TemplateError(f"{kind!r} is no family of packets; expected one of: {', '.join(builders.FAMILIES)}.")
-    return builders.FAMILIES[kind]()
-
-
-def free_fields(template: Template) -> list[str]:
-    """Return the fields of a template that vary unless said otherwise: those of `FREE`, else the hardware addresses."""
-    found = list[str]()
-    for layer, after in zip(template.layers, (*template.layers[1:], None), strict=True):
-        names = FREE.get(layer.name.partition(":")[0], ())
-        bound = after is not None and after.name.partition(":")[0] in BOUND
-        found += [f"{layer.name}.{name}" for name in names if not (bound and name == "dport")]
-    return [name for name in found or ("Ether.src", "Ether.dst") if name in template.fields]
-
-
-def takes_payload(template: Template) -> bool:
-    """Say whether bytes can follow the last header."""
-    try:
-        template.lengths()
-    except TemplateError:
-        return False
-    return True
+    return st.builds(
+        lambda data, changes: variation.template.over(data).patch(changes), base, st.fixed_dictionaries(drawn)
+    )
 
 
 def any_packets() -> st.SearchStrategy[bytes]:
