@@ -15,11 +15,13 @@ from typing import TYPE_CHECKING, Any, Final
 import pytest
 
 from pytest_bpflab.backends import PARAMETER, backend_of
+from pytest_bpflab.excuses import excuses_of, map_mistake
 from pytest_bpflab.record import Record, contents_of, difference
 
 if TYPE_CHECKING:
     from collections.abc import Generator
 
+    from pytest_bpflab.excuses import Excuses
     from pytest_bpflab.runs import Run
 
 DIRECTORY: Final = "bpflab_records"
@@ -57,18 +59,21 @@ class Comparison:
         funcargs = getattr(item, "funcargs", {})
         if PARAMETER in getattr(item, "fixturenames", ()) and not excused(item):
             record = item.stash.setdefault(RECORD, Record())
-            for lab in (funcargs[name] for name in LABS if name in funcargs):
-                record.maps |= contents_of(lab)
-            self._compare(item, record)
+            maps = {name: each for lab in LABS if lab in funcargs for name, each in funcargs[lab].maps.items()}
+            excuses = excuses_of(item)
+            if mistake := map_mistake(excuses, maps):
+                pytest.fail(f"The marker bpf: {mistake}", pytrace=False)
+            record.maps |= contents_of(maps, excuses)
+            self._compare(item, record, excuses)
         return result
 
-    def _compare(self, item: pytest.Item, record: Record) -> None:
+    def _compare(self, item: pytest.Item, record: Record, excuses: Excuses) -> None:
         mine = backend_of(item)
         name = hashlib.sha256(identity(item).encode()).hexdigest()
         (self.directory / f"{name}.{mine}").write_bytes(pickle.dumps(record))
         other = self.directory / f"{name}.{'sim' if mine == 'kernel' else 'kernel'}"
         if other.exists():
-            told = difference(pickle.loads(other.read_bytes()), record)  # written by this session itself
+            told = difference(pickle.loads(other.read_bytes()), record, excuses)  # written by this session itself
             if told:
                 pytest.fail(f"The backends differ, in {told}.", pytrace=False)
 

@@ -16,7 +16,8 @@ REQUIRE_KERNEL_VARIABLE: Final = "BPFLAB_REQUIRE_KERNEL"
 
 MARKER: Final = (
     "bpf(kernel=, program_type=, map_type=, helper=, capability=, backend=): what the test needs of the machine; "
-    "it is skipped by the name of what is missing. compare=False: under --bpf=both its backends may differ."
+    "it is skipped by the name of what is missing. compare=False: under --bpf=both its backends may differ; "
+    "may_differ=: only in these parts, such as 'retval', 'ctx.hash', 'maps.seen' or 'maps.seen.time'."
 )
 
 

@@ -5,8 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
+from pytest_bpflab.excuses import NONE, Excuses, clear, split, value_codec
+
 if TYPE_CHECKING:
-    from bpflab import Lab
+    from collections.abc import Mapping
+
     from pytest_bpflab.runs import Run
 
 LARGEST: Final = 4096
@@ -26,9 +29,15 @@ class Record:
     maps: dict[str, Contents] = field(default_factory=dict)
 
 
-def contents_of(lab: Lab) -> dict[str, Contents]:
-    """Read every map of a Lab that can be walked, as bytes."""
-    return {name: _entries(each) for name, each in lab.maps.items() if _is_compared(each)}
+def contents_of(maps: Mapping[str, Any], excuses: Excuses = NONE) -> dict[str, Contents]:
+    """Read every map that can be walked, as bytes, without the maps and fields that may differ."""
+    paths = [split(said, maps) for said in excuses.maps]
+    found = {name: _entries(each) for name, each in maps.items() if _is_compared(each) and (name, []) not in paths}
+    for name, path in paths:
+        if name in found:
+            codec = value_codec(maps[name])
+            found[name] = {key: _cleared(codec, parts, path) for key, parts in found[name].items()}
+    return found
 
 
 def _is_compared(each: Any) -> bool:  # noqa: ANN401 - any map
@@ -53,12 +62,18 @@ def lab_cpus(each: Any) -> int:  # noqa: ANN401 - as above
     return each.lab.backend.possible_cpus if each.shape.rule.per_cpu else 1
 
 
+def _cleared(codec: Any, parts: tuple[bytes, ...], path: list[str]) -> tuple[bytes, ...]:  # noqa: ANN401 - any codec
+    # What fills the value of a CPU up to eight bytes is no part of it.
+    size = codec.size
+    return tuple(sorted(clear(codec, part[:size], path) + part[size:] for part in parts))
+
+
 def _parts(value: bytes, parts: int) -> tuple[bytes, ...]:
     size = len(value) // parts
     return tuple(sorted(value[at * size : (at + 1) * size] for at in range(parts)))
 
 
-def difference(first: Record, second: Record) -> str:
+def difference(first: Record, second: Record, excuses: Excuses = NONE) -> str:
     """Say in words where two records differ first; empty where they do not.
 
     Runs are compared as long as both were given the same: a test that draws its inputs takes its own way.
@@ -66,7 +81,7 @@ def difference(first: Record, second: Record) -> str:
     for number, (one, other) in enumerate(zip(first.runs, second.runs, strict=False), 1):
         if _given(one) != _given(other):
             return ""
-        told = _run_difference(one, other)
+        told = _run_difference(one, other, excuses)
         if told:
             return f"run {number}, program {one.program!r}: {told}"
     if len(first.runs) != len(second.runs):
@@ -78,12 +93,20 @@ def _given(run: Run) -> tuple[object, ...]:
     return run.program, run.digest, run.type, run.packet, run.ctx, run.repeat
 
 
-def _run_difference(one: Run, other: Run) -> str:
+def _run_difference(one: Run, other: Run, excuses: Excuses) -> str:
     for what, shown in (("errno", int), ("verdict", str), ("retval", hex), ("output", _hex), ("ctx_output", _hex)):
-        left, right = getattr(one, what), getattr(other, what)
+        left, right = _compared(one, what, excuses), _compared(other, what, excuses)
         if left != right:
             return f"{what} is {shown(left)} on {one.backend} and {shown(right)} on {other.backend}"
     return ""
+
+
+def _compared(run: Run, what: str, excuses: Excuses) -> Any:  # noqa: ANN401 - a number, verdict or bytes
+    if what == "output":
+        return excuses.output(run.output)
+    if what == "ctx_output":
+        return excuses.context(run.ctx_output, run.type)
+    return 0 if what != "errno" and "retval" in excuses.results else getattr(run, what)
 
 
 def _map_difference(first: Record, second: Record) -> str:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 import pytest
 
 from pytest_bpflab.backends import PARAMETER, backend_of, shared_backend
+from pytest_bpflab.excuses import mistake_in
 from pytest_bpflab.options import REPLAY, SETTINGS
 
 if TYPE_CHECKING:
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 MISSING: Final = "bpf_missing"
 """The property of a report that names what its test lacked."""
 
-NEEDS: Final = ("kernel", "program_type", "map_type", "helper", "capability", "backend", "compare")
+NEEDS: Final = ("kernel", "program_type", "map_type", "helper", "capability", "backend", "compare", "may_differ")
 
 _PROBES: Final = pytest.StashKey["dict[str, Probe]"]()
 
@@ -48,6 +49,8 @@ def check_marker(mark: pytest.Mark) -> None:
     if mark.args or unknown:
         given = ", ".join([*map(repr, mark.args), *(f"{name}=" for name in unknown)])
         pytest.fail(f"The marker bpf does not take {given}; it takes {', '.join(NEEDS)} by keyword.", pytrace=False)
+    if "may_differ" in mark.kwargs and (mistake := mistake_in(mark)):
+        pytest.fail(f"The marker bpf: {mistake}", pytrace=False)
 
 
 def _missing(item: pytest.Item, mark: pytest.Mark) -> Iterator[str]:
@@ -56,6 +59,7 @@ def _missing(item: pytest.Item, mark: pytest.Mark) -> Iterator[str]:
         return
     wanted = dict(mark.kwargs)
     wanted.pop("compare", None)
+    wanted.pop("may_differ", None)
     only = wanted.pop("backend", name)
     if only != name:
         yield f"needs the {only} backend, and runs on {name}"
