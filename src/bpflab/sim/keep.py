@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 class KeptWorld:
-    """The CPU, the clock, the random numbers, and the world: interfaces, routes, neighbours, helpers and events.
+    """CPU, clock, random numbers, and the world: interfaces, routes, neighbours, helpers, variables, events.
 
     Objects keep their identity: an interface that a fixture holds is the one that is set back.
     """
@@ -23,6 +23,7 @@ class KeptWorld:
         self._interfaces = {index: (each, _values(each)) for index, each in world.interfaces.items()}
         self._routes, self._neighbours = list(world.routes), dict(world.neighbours)
         self._helpers, self._events = dict(world.helpers), list(world.events)
+        self._variables = {name: each.contents() for name, each in world.variables.items()}
 
     def __call__(self) -> None:
         """Set everything back."""
@@ -42,6 +43,8 @@ class KeptWorld:
         world.routes[:], world.events[:] = self._routes, self._events
         _refill(world.neighbours, self._neighbours)
         _refill(world.helpers, self._helpers)
+        for name, variable in world.variables.items():
+            variable.refill(self._variables.get(name, {}))
 
 
 def _values(interface: Interface) -> dict[str, Any]:

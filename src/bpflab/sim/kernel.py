@@ -81,7 +81,8 @@ class SimKernel:
         self.operations: list[StructOpsMap] = []
         self.places: dict[tuple[object, ...], Place] = {}
         self.types = KernelTypes(self.machine.btf, self.machine.byteorder)
-        self.world = World(memory=self.memory, types=self.types, network=self._network)
+        cpus = self.machine.possible_cpus
+        self.world = World(memory=self.memory, types=self.types, network=self._network, cpus=cpus)
         self.counting = 0
         self.timers: dict[int, Timer] = {}
         self.steps = 0

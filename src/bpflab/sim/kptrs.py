@@ -12,7 +12,8 @@ if TYPE_CHECKING:
     from bpflab.obj.btf import Btf
     from bpflab.sim.maps.base import SimMap
 
-TAGS: Final = frozenset({"kptr", "kptr_untrusted", "percpu_kptr"})
+PER_CPU: Final = "percpu_kptr"
+TAGS: Final = frozenset({"kptr", "kptr_untrusted", PER_CPU})
 
 
 def kernel_pointers(target: SimMap, kernel: Btf | None) -> tuple[tuple[int, int], ...]:

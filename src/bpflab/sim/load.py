@@ -18,7 +18,7 @@ from bpflab.sim.functions import functions
 from bpflab.sim.hooks import OpaqueHook, find_hook
 from bpflab.sim.hooks.typed import prototype
 from bpflab.sim.kfunc_calls import KfuncCalls, kfunc_calls
-from bpflab.sim.kptrs import kernel_pointers
+from bpflab.sim.kptrs import PER_CPU, kernel_pointers
 from bpflab.sim.maps.arena import ArenaMap
 from bpflab.sim.maps.map_in_map import ArrayOfMaps, HashOfMaps
 from bpflab.sim.maps.prog_array import ProgArrayMap
@@ -105,7 +105,7 @@ def _subject(kernel: SimKernel, spec: ProgSpec, btf: SimBtf | None, addresses: A
     hook, helpers, structure = find_hook(spec.type), kernel.helpers(spec.type), layout_of(spec.type)
     known = functions(spec.func_info, btf, structure.name if structure else None)
     anything = isinstance(hook, OpaqueHook)
-    typed = bool(calls.facts or spec.attach_btf_id or _gets_typed(spec))
+    typed = bool(calls.facts or addresses.symbols or spec.attach_btf_id or _gets_typed(spec))
 
     def allowed(number: int) -> bool:
         return hook.helper_allowed(spec, number) and (anything or number in helpers)
@@ -130,6 +130,7 @@ def _subject(kernel: SimKernel, spec: ProgSpec, btf: SimBtf | None, addresses: A
         writable_types=spec.type in MAY_WRITE,
         returns_nothing=_returns_nothing(spec),
         kfuncs=calls.facts,
+        symbols=addresses.symbols,
     )
 
 
@@ -172,6 +173,7 @@ def facts(target: SimMap) -> MapFacts:
         frozen=target.sys_lookup(bytes(4), 0) if constant and small else b"",
         value_type=target.spec.btf_value_type_id if target.btf is not None else 0,
         pointers=kernel_pointers(target, target.kernel.types.btf) if target.fields else (),
+        per_cpu=frozenset(each.offset for each in target.fields if each.name == PER_CPU),
         inner=inner_facts(inner) if inner else None,
     )
 

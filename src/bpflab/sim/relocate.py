@@ -1,4 +1,4 @@
-"""What 64-bit immediate loads of a program name: maps by descriptor or index, and values in them.
+"""What 64-bit immediate loads of a program name: maps by descriptor or index, values in them, and kernel symbols.
 
 As the verifier's `resolve_pseudo_ldimm64` (kernel/bpf/verifier.c): each is checked, and gets the
 address that the program will see.
@@ -17,11 +17,13 @@ from bpflab.sim.btf import SimBtf
 from bpflab.sim.maps.base import SimMap
 from bpflab.sim.programs import MAP_SOURCES
 from bpflab.sim.refusal import Refusal, refuse_if
+from bpflab.sim.symbols import symbol_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from bpflab.asm.insn import Insn
+    from bpflab.sim.check.subject import SymbolFacts
     from bpflab.sim.kernel import SimKernel
     from bpflab.sim.log import Log
 
@@ -34,10 +36,11 @@ MAX_VALUE_OFFSET: Final = 1 << 29
 
 @dataclass(slots=True)
 class Addresses:
-    """By slot: the number that each wide load yields, and the map that it names."""
+    """By slot: the number that each wide load yields, and the map or the kernel's variable that it names."""
 
     values: dict[int, int] = field(default_factory=dict)
     maps: dict[int, SimMap] = field(default_factory=dict)
+    symbols: dict[int, SymbolFacts] = field(default_factory=dict)
 
 
 class Resolver:
@@ -53,7 +56,10 @@ class Resolver:
         """Return the number of every wide load that names something."""
         found = Addresses()
         for slot, insn in enumerate(self.insns):
-            if insn.is_wide and insn.src not in {WideSource.IMM, WideSource.FUNC}:
+            if insn.is_wide and insn.src == WideSource.BTF_ID:
+                module = self._second(slot).imm
+                found.values[slot], found.symbols[slot] = symbol_of(self.kernel, insn.imm, module, self.log)
+            elif insn.is_wide and insn.src not in {WideSource.IMM, WideSource.FUNC}:
                 offset = self._offset(slot)
                 target = self._map(insn)
                 found.maps[slot] = target
@@ -86,13 +92,14 @@ class Resolver:
             self._refuse(f"fd {fd} is not pointing to map or btf")
         return found if isinstance(found, SimMap) else None
 
-    def _offset(self, slot: int) -> int:
-        insn = self.insns[slot]
+    def _second(self, slot: int) -> Insn:
         if slot + 1 >= len(self.insns) or self.insns[slot + 1].opcode:
             self._refuse("invalid bpf_ld_imm64 insn")
-        if insn.src == WideSource.BTF_ID:
-            self._refuse("the simulated kernel has no BTF of its own, so no variable of that id")
-        offset = self.insns[slot + 1].imm & 0xFFFFFFFF
+        return self.insns[slot + 1]
+
+    def _offset(self, slot: int) -> int:
+        insn = self.insns[slot]
+        offset = self._second(slot).imm & 0xFFFFFFFF
         if insn.src not in MAP_SOURCES or (offset and insn.src not in WITH_VALUE):
             self._refuse("unrecognized bpf_ld_imm64 insn")
         return offset

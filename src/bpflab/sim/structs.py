@@ -39,9 +39,9 @@ class KernelStruct:
     _world: World
     __slots__ = ("_btf", "_kept", "_offset", "_region", "_type_id", "_world")
 
-    def __init__(self, world: World, btf: Btf, type_id: int, *, strict: bool = False) -> None:
+    def __init__(self, world: World, btf: Btf, type_id: int, *, strict: bool = False, name: str = "") -> None:
         data = bytearray(size_of(btf, type_id))
-        region = world.memory.add(RegionKind.KERNEL_OBJECT, data, name=btf.name(type_id), owner=self)
+        region = world.memory.add(RegionKind.KERNEL_OBJECT, data, name=name or btf.name(type_id), owner=self)
         region.unwritten = (1 << len(data)) - 1
         region.forgiving = None if strict else self._tell
         _assign(self, _world=world, _btf=btf, _type_id=type_id, _region=region, _offset=0, _kept=[])

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 from bpflab.abi.btf import BtfKind
 from bpflab.abi.errno import Errno
 from bpflab.abi.kfuncs import flags_of
+from bpflab.arguments import check_integer
 from bpflab.errors import ArgumentError
 from bpflab.sim.kernel_types import KernelTypes
 from bpflab.sim.memory import Memory
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from bpflab.sim.sockets import Endpoint, Socket
     from bpflab.sim.structs import KernelStruct
     from bpflab.sim.tunnel import Tunnel
+    from bpflab.sim.variables import KernelVariable
     from bpflab.sim.xfrm import XfrmState
 
 EventT = TypeVar("EventT", bound="Event")
@@ -81,7 +83,8 @@ class World(Surroundings):
 
     `helpers` replaces helpers: a function `(env, *arguments) -> int` by helper name, called with the
     arguments as the helper's own function gets them; `kfuncs` does the same for kernel functions, see `kfunc`.
-    `memory` and `types` are the kernel's, `network` makes what sends a packet. `sockets` are those that lookups find;
+    `memory`, `types` and `cpus` are the kernel's, `variables` those of its variables that are laid out, by name;
+    `network` makes what sends a packet. `sockets` are those that lookups find;
     `packet_socket` is the one that the packets of socket buffer programs belong to: one that each run makes for its
     own, as the kernel's test runs do, one of `sockets`, or None.
     """
@@ -99,6 +102,8 @@ class World(Surroundings):
     types: KernelTypes = field(default_factory=lambda: KernelTypes(None, "little"), repr=False)
     network: Callable[[], PacketNetwork] | None = field(default=None, repr=False)
     received: Received = field(default_factory=Received)
+    cpus: int = field(default=1, repr=False)
+    variables: dict[str, KernelVariable] = field(default_factory=dict, repr=False)
     _conntrack: Conntrack | None = field(default=None, repr=False)
 
     @property
@@ -137,6 +142,22 @@ class World(Surroundings):
         made = KernelStruct(self, btf, btf.require(name, BtfKind.STRUCT, BtfKind.UNION), strict=strict)
         made.fill(values)
         return made
+
+    def variable(self, name: str, value: Any = None, /, *, cpu: int = 0, **fields: Any) -> Any:  # noqa: ANN401 - its own type
+        """Set a variable of the kernel, and return it: `variable("runqueues", cpu=1, nr_running=3)`.
+
+        A structure is set by its fields and comes as an object that has them; any other variable by `value`. `cpu` says
+        whose copy of a per-CPU variable. What no test sets is zero.
+        """
+        from bpflab.sim.variables import variable_of
+
+        check_integer("cpu", cpu, 0, self.cpus - 1)
+        found = variable_of(self, name)
+        if fields and not found.is_struct:
+            raise ArgumentError(f"Variable {name!r} has no fields; give its value: world.variable({name!r}, 1).")
+        if fields or value is not None:
+            found.set(cpu, fields or value)
+        return found.get(cpu)
 
     def kernel_memory(self, data: bytes) -> int:
         """Put bytes into the kernel's memory, and return their address."""

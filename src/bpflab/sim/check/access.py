@@ -11,7 +11,7 @@ from bpflab.abi.map_types import MapType
 from bpflab.sim.check.extent import check_packet, check_region, check_unmoved
 from bpflab.sim.check.sockets import access_socket
 from bpflab.sim.check.stack import access_stack
-from bpflab.sim.check.typed import access_typed
+from bpflab.sim.check.typed import access_per_cpu, access_typed
 from bpflab.sim.check.types import SOCKETS, Kind
 from bpflab.sim.check.value import SCALAR, Value, constant, of_width
 
@@ -86,7 +86,8 @@ def _map_value(checker: Checker, _state: State, pointer: Value, wanted: Access) 
         return of_width(wanted.size)
     target = dict(facts.pointers).get(off)
     if target is not None:
-        return _object_pointer(checker, target, wanted)
+        found = _object_pointer(checker, target, wanted)
+        return found._replace(kind=Kind.PERCPU) if off in facts.per_cpu else found
     known = facts.frozen[off : off + wanted.size] if facts.type is MapType.ARRAY and facts.max_entries == 1 else b""
     return constant(int.from_bytes(known, checker.subject.byteorder)) if known else of_width(wanted.size)
 
@@ -108,8 +109,8 @@ def _map_key(checker: Checker, _state: State, _pointer: Value, wanted: Access) -
 
 def _memory(checker: Checker, _state: State, pointer: Value, wanted: Access) -> Value:
     if pointer.size:
-        text = f"invalid access to memory, mem_size={pointer.size}"
-        check_region(checker, pointer, pointer.size, wanted, text)
+        size = max(pointer.size, 0)
+        check_region(checker, pointer, size, wanted, f"invalid access to memory, mem_size={size}")
     return of_width(wanted.size)
 
 
@@ -154,6 +155,7 @@ _BY_KIND: Final[dict[Kind, Callable[[Checker, State, Value, Access], Value]]] = 
     Kind.BUFFER: _anything,
     Kind.BTF: access_typed,
     Kind.TRUSTED_BTF: access_typed,
+    Kind.PERCPU: access_per_cpu,
     Kind.FLOW_KEYS: _flow_keys,
     **dict.fromkeys(SOCKETS, access_socket),
 }

@@ -35,6 +35,8 @@ _MEMORY: Final = (
 _SOCKETS: Final = (Kind.SOCK_COMMON, Kind.SOCKET, Kind.TCP_SOCK, Kind.XDP_SOCK)
 _VALUE: Final = (Kind.MAP_VALUE,)
 _BTF: Final = (Kind.BTF, Kind.TRUSTED_BTF)
+_PER_CPU: Final = "percpu_ptr_, percpu_rcu_ptr_, percpu_trusted_ptr_"
+"""The kernel's names of the flavours of a per-CPU pointer, which are one kind here."""
 
 EXPECTED: Final[dict[ArgumentKind, tuple[Kind, ...]]] = {
     ArgumentKind.CTX: (Kind.CTX,),
@@ -60,6 +62,7 @@ EXPECTED: Final[dict[ArgumentKind, tuple[Kind, ...]]] = {
     ArgumentKind.SOCK_COMMON: (*_SOCKETS, *_BTF),
     ArgumentKind.SOCKET: (Kind.SOCKET, *_BTF),
     ArgumentKind.BTF_SOCK_COMMON: (*_SOCKETS, *_BTF),
+    ArgumentKind.PERCPU_BTF: (Kind.PERCPU,),
 }
 """The types that an argument takes, in the kernel's order. A kind that is not here takes any."""
 
@@ -83,6 +86,7 @@ class Call:
     function: int | None = None
     key: int | None = None
     pointee: int = 0
+    per_cpu: bool = False
     text: bytes | None = None
     held: int = 0
     memory: dict[str, tuple[int, Value, bool]] = field(default_factory=dict)
@@ -120,7 +124,11 @@ def _check_type(checker: Checker, reg: int, argument: Argument, value: Value) ->
         return
     kind = Kind.MEM if value.kind is Kind.RDONLY_MEM else value.kind
     if kind not in expected or (value.nullable and not argument.or_null):
-        checker.refuse(f"R{reg} type={value.type_name} expected={', '.join(expected)}")
+        checker.refuse(f"R{reg} type={value.type_name} expected={_words(expected)}")
+
+
+def _words(expected: tuple[Kind, ...]) -> str:
+    return _PER_CPU if expected == (Kind.PERCPU,) else ", ".join(expected)
 
 
 def _check_release(checker: Checker, call: Call, reg: int, argument: Argument, value: Value) -> None:
@@ -232,6 +240,18 @@ def _pointer_place(checker: Checker, state: State, call: Call, reg: int, _argume
     if found is None:
         checker.refuse(f"off={value.off} doesn't point to kptr", Errno.EACCES)
     call.pointee = found
+    call.per_cpu = value.off in value.map.per_cpu
+
+
+def _per_cpu(checker: Checker, state: State, call: Call, reg: int, _argument: Argument) -> None:
+    """Take what each CPU has its own of, where it begins; an object only while a map owns it."""
+    value = state.regs[reg]
+    if value.kind is Kind.ANY:
+        return
+    if value.reference:
+        checker.refuse(f"R{reg} type={value.type_name} expected={_PER_CPU}")
+    extent.check_unmoved(checker, value, reg)
+    call.pointee = value.btf
 
 
 _CHECKS: Final[dict[ArgumentKind, Callable[[Checker, State, Call, int, Argument], None]]] = {
@@ -247,4 +267,5 @@ _CHECKS: Final[dict[ArgumentKind, Callable[[Checker, State, Call, int, Argument]
     ArgumentKind.DYNPTR: _dynptr,
     ArgumentKind.KPTR_DEST: _pointer_place,
     ArgumentKind.DYNPTR_UNINIT: _new_dynptr,
+    ArgumentKind.PERCPU_BTF: _per_cpu,
 }

@@ -46,6 +46,7 @@ _ARITHMETIC_KINDS: Final = frozenset(
             Kind.PACKET_META,
             Kind.BTF,
             Kind.TRUSTED_BTF,
+            Kind.PERCPU,
         ),
         *(Kind.MEM, Kind.RINGBUF_MEM, Kind.BUFFER, Kind.FUNC, Kind.DYNPTR),
     }

@@ -57,5 +57,6 @@ def _key(subject: Subject, rules: Hashable) -> Hashable:
         subject.writable_types,
         subject.returns_nothing,
         frozenset(subject.kfuncs.items()),
+        frozenset(subject.symbols.items()),
         rules,
     )

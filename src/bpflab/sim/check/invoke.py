@@ -24,6 +24,7 @@ from bpflab.sim.check.kfunc import call_kfunc
 from bpflab.sim.check.sections import check_helper_here, check_left, spin_lock, spin_unlock
 from bpflab.sim.check.sockets import CASTS, struct_id
 from bpflab.sim.check.state import Reference
+from bpflab.sim.check.typed import one_of_all
 from bpflab.sim.check.types import Kind
 from bpflab.sim.check.value import ANY, SCALAR, Value, lower_half, signed_bounds
 from bpflab.sim.printf import check_format
@@ -46,7 +47,6 @@ _RESULTS: Final = {
     ReturnKind.SOCK_COMMON: Kind.SOCK_COMMON,
     ReturnKind.BTF_PTR: Kind.BTF,
     ReturnKind.KPTR: Kind.BTF,
-    ReturnKind.MEM_OR_BTF: Kind.BTF,
 }
 _LOCKS: Final = {"spin_lock": spin_lock, "spin_unlock": spin_unlock}
 _LOOKED_UP: Final = {
@@ -221,7 +221,7 @@ def _result(checker: Checker, state: State, made: Call) -> Value | None:
         return None
     if returns.kind is ReturnKind.INTEGER:
         return SCALAR
-    value = _pointer_result(made)
+    value = _pointer_result(checker, made)
     if returns.or_null and not _is_there(made):
         value = value._replace(nullable=True, id=checker.new_id())
     if made.held and made.helper.name in CASTS:
@@ -242,10 +242,13 @@ def _is_there(made: Call) -> bool:
     return facts.type in ALWAYS_FOUND and made.key < facts.max_entries
 
 
-def _pointer_result(made: Call) -> Value:
+def _pointer_result(checker: Checker, made: Call) -> Value:
     kind = made.helper.returns.kind
+    if kind is ReturnKind.MEM_OR_BTF:
+        return one_of_all(checker, made.pointee)
     if made.pointee:
-        return Value(Kind.BTF if made.pointee < 0 else Kind.TRUSTED_BTF, btf=made.pointee)
+        known = Kind.BTF if made.pointee < 0 else Kind.TRUSTED_BTF
+        return Value(Kind.PERCPU if made.per_cpu else known, btf=made.pointee)
     if kind is not ReturnKind.MAP_VALUE:
         return Value(_RESULTS[kind], size=made.size)
     if made.map is None:

@@ -52,7 +52,7 @@ class MapFacts:
     `frozen` is the content of a map that neither the program nor user space can change any more
     (.rodata); the check reads constants from it as the kernel does. Empty otherwise. `value_type` is the value's type
     in the BTF that it was made with, which is the program's own where both are of one object; `pointers` are the
-    offsets in a value of pointers to objects, with their types.
+    offsets in a value of pointers to objects, with their types, and `per_cpu` those of objects that each CPU has.
     """
 
     id: int
@@ -65,6 +65,7 @@ class MapFacts:
     frozen: bytes = b""
     value_type: int = 0
     pointers: tuple[tuple[int, int], ...] = ()
+    per_cpu: frozenset[int] = frozenset()
     inner: MapFacts | None = None
 
 
@@ -74,6 +75,19 @@ class MapReference:
 
     map: MapFacts
     offset: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SymbolFacts:
+    """What a 64-bit immediate load names in the kernel: a variable or function by its BTF id.
+
+    `type_id` is a variable's type, 0 for a function; `size` that of a variable which is no structure.
+    """
+
+    type_id: int = 0
+    size: int = 0
+    per_cpu: bool = False
+    is_struct: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +111,8 @@ class Subject:
     r0 that the hook takes, None for any. `packet_writable`: stores to the packet are allowed.
     `func_info`: it came with BTF for its functions. `kernel_types` and `own_types` are those of the kernel and of
     the program; `writable_types` says that this program may write to the kernel's objects; `returns_nothing` that
-    nobody looks at its r0. `kfuncs` are the kernel functions that it calls, by the slot of the call.
+    nobody looks at its r0. `kfuncs` are the kernel functions that it calls, by the slot of the call, `symbols` what
+    else of the kernel its wide loads name.
     """
 
     insns: tuple[Insn, ...]
@@ -120,6 +135,7 @@ class Subject:
     writable_types: bool = False
     returns_nothing: bool = False
     kfuncs: Mapping[int, KfuncFacts] = field(default_factory=dict)
+    symbols: Mapping[int, SymbolFacts] = field(default_factory=dict)
 
     def types_of(self, btf_id: int) -> Btf | None:
         """Return where a typed pointer's type is defined: the kernel's types, or (below 0) the program's own."""

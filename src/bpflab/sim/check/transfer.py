@@ -11,12 +11,13 @@ from bpflab.asm.insn import imm64
 from bpflab.sim.check.access import access
 from bpflab.sim.check.extent import Access
 from bpflab.sim.check.types import PACKETS, SOCKETS, Kind
-from bpflab.sim.check.value import ANY, SCALAR, UNSET, Value, constant, of_width
+from bpflab.sim.check.value import ANY, NO_BYTES, SCALAR, UNSET, Value, constant, of_width
 
 if TYPE_CHECKING:
     from bpflab.asm.insn import Insn
     from bpflab.sim.check.checker import Checker
     from bpflab.sim.check.state import State
+    from bpflab.sim.check.subject import SymbolFacts
 
 ATOMIC_OPS: Final = frozenset(AtomicOp)
 _ORDERED: Final = frozenset({AtomicOp.LOAD_ACQ, AtomicOp.STORE_REL})
@@ -134,7 +135,17 @@ def _immediate(checker: Checker, state: State, insn: Insn) -> Value:
         if not checker.subject.func_info:
             checker.refuse("missing btf func_info", Errno.EINVAL)
         return Value(Kind.FUNC, off=state.pc + 1 + insn.imm)
-    return ANY
+    return _symbol(checker.subject.symbols.get(state.pc))
+
+
+def _symbol(facts: SymbolFacts | None) -> Value:
+    if facts is None:
+        return ANY
+    if facts.per_cpu:
+        return Value(Kind.PERCPU, btf=facts.type_id)
+    if facts.is_struct:
+        return Value(Kind.BTF, btf=facts.type_id)
+    return Value(Kind.RDONLY_MEM, size=facts.size or NO_BYTES)
 
 
 def _packet_load(checker: Checker, state: State, insn: Insn) -> int:

@@ -9,7 +9,7 @@ from bpflab.abi.writable_fields import WRITABLE
 from bpflab.obj.btf_layout import fields, resolve, resolved, size_of
 from bpflab.obj.btf_types import Array, Composite, Pointer
 from bpflab.sim.check.types import Kind
-from bpflab.sim.check.value import Value, of_width
+from bpflab.sim.check.value import ANY, Value, of_width
 
 if TYPE_CHECKING:
     from bpflab.obj.btf import Btf
@@ -51,6 +51,23 @@ def access_typed(checker: Checker, state: State, pointer: Value, wanted: Access)
     if pointer.btf < 0:
         return of_width(wanted.size) if not wanted.write else Value(Kind.ANY)
     return Value(Kind.BTF, btf=target)
+
+
+def access_per_cpu(checker: Checker, _state: State, pointer: Value, wanted: Access) -> Value:
+    """Refuse an access to what each CPU has its own of: a helper gives the copy of one."""
+    btf = checker.subject.types_of(pointer.btf)
+    name = btf.name(abs(pointer.btf)) if btf is not None else ""
+    checker.refuse(f"R{wanted.reg} is ptr_{name} access percpu memory: off={pointer.off + wanted.off}")
+
+
+def one_of_all(checker: Checker, type_id: int) -> Value:
+    """Give the copy that one CPU has of what each has: an object, or memory for what is no structure."""
+    btf = checker.subject.types_of(type_id)
+    if btf is None or not type_id:
+        return ANY
+    if isinstance(resolved(btf, abs(type_id)), Composite):
+        return Value(Kind.BTF, btf=type_id)
+    return Value(Kind.RDONLY_MEM, size=size_of(btf, type_id))
 
 
 def _may_write(checker: Checker, btf: Btf, pointer: Value, wanted: Access) -> bool:

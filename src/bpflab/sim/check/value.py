@@ -15,6 +15,8 @@ AT_END: Final = -1
 BEYOND_END: Final = -2
 """The range of a packet pointer that was found at or past the packet's end."""
 
+NO_BYTES: Final = -1
+"""The size of memory of which nothing may be accessed, such as a function of the kernel; 0 is a size not known."""
 SIGN: Final = 1 << 63
 
 
@@ -138,4 +140,4 @@ def _details(value: Value) -> list[str]:
         parts.append(f"r={value.range}")
     if value.map is not None:
         parts += [f"ks={value.map.key_size}", f"vs={value.map.value_size}"]
-    return parts + ([f"sz={value.size}"] if value.size else [])
+    return parts + ([f"sz={max(value.size, 0)}"] if value.size else [])
