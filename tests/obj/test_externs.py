@@ -111,7 +111,7 @@ def test_a_call_of_a_weak_function_that_is_missing_is_poisoned(read: Read) -> No
     slot = slots(spec, RelocationKind.KFUNC_CALL)["absent_function"]
     program = relocate(spec, kernel(), addresses=ADDRESSES).programs["wants"]
     assert [(each.insn, each.reason) for each in program.poisoned] == [
-        (slot, "the kernel has no function absent_function")
+        (slot, "the kernel has no function absent_function (looked through: vmlinux; modules were not given)")
     ]
     assert Code(program.insns, "little").imm(slot) == POISON_IMM
 

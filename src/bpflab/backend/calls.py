@@ -17,6 +17,7 @@ from bpflab.abi.commands import Command
 from bpflab.abi.errno import errno_name
 from bpflab.arguments import near_names
 from bpflab.backend.known import KnownMap, text
+from bpflab.backend.referred import referred_descriptors
 from bpflab.errors import ArgumentError
 
 if TYPE_CHECKING:
@@ -219,6 +220,9 @@ def _follow(call: Call, buffer: Buffer, found: KnownMap | None) -> None:
         call.fields[buffer.name] = ctypes.string_at(address).decode(errors="replace") if address else None
         return
     size = prod(_factor(word, call.fields, found) for word in buffer.size)
+    if buffer.name == "fd_array" and not size:
+        insns = call.fields["insns"]
+        size = 4 * referred_descriptors(insns if isinstance(insns, bytes) else b"")
     if buffer.written:
         call.room[buffer.name] = (buffer, address, size)
         del call.fields[buffer.name]

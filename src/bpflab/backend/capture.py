@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import sys
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
@@ -12,10 +11,11 @@ from bpflab.abi.attr import LAYOUTS, LINK_CREATE_LAYOUTS
 from bpflab.abi.attr_memory import ANSWERED, LINK_TAIL_OF, Form, Way, info_pointers, link_pointers, pointers_of
 from bpflab.abi.commands import Command
 from bpflab.abi.flags import UpdateFlag
-from bpflab.abi.insn import CALL, INSN_SIZE, LD_IMM64, CallSource, WideSource
+from bpflab.abi.insn import INSN_SIZE
 from bpflab.abi.map_rules import RULES
 from bpflab.backend import process_memory
 from bpflab.backend.journal_entry import Ask, Reply
+from bpflab.backend.referred import referred_descriptors
 
 if TYPE_CHECKING:
     import ctypes
@@ -194,19 +194,6 @@ def value_stride(target: Opened, cpus: int, flags: int = 0) -> int:
     if rule is None or not rule.per_cpu or flags & (UpdateFlag.CPU | UpdateFlag.ALL_CPUS):
         return target.value_size
     return (target.value_size + -target.value_size % 8) * cpus
-
-
-def referred_descriptors(insns: bytes) -> int:
-    """Return how many descriptors of `fd_array` instructions refer to: the highest index, and one."""
-    highest = -1
-    for at in range(0, len(insns) - INSN_SIZE + 1, INSN_SIZE):
-        source = insns[at + 1] >> 4 if sys.byteorder == "little" else insns[at + 1] & 15
-        if insns[at] == LD_IMM64 and source in {WideSource.MAP_IDX, WideSource.MAP_IDX_VALUE}:
-            highest = max(highest, int.from_bytes(insns[at + 4 : at + 8], sys.byteorder))
-        elif insns[at] == CALL and source == CallSource.KFUNC:
-            off = int.from_bytes(insns[at + 2 : at + 4], sys.byteorder)
-            highest = max(highest, off or -1)
-    return highest + 1
 
 
 def _plain(command: Command, frame: Frame, fields: Mapping[str, FieldValue]) -> Iterable[tuple[str, FieldValue]]:

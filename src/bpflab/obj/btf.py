@@ -44,6 +44,7 @@ class Btf:
         self._start = len(base) if base is not None else 1
         self._strings_start = base.strings_end if base is not None else 0
         self._decoded: dict[int, BtfType] = {}
+        self._places: dict[tuple[str, bool], tuple[int, ...]] = {}
 
     @classmethod
     def read(cls, path: str | Path, base: Btf | None = None) -> Btf:
@@ -141,13 +142,12 @@ class Btf:
             raise BtfError(f"BTF: the string at offset {offset} is longer than {STRING_LIMIT} bytes.")
         return strings[at:end].decode("utf-8", "surrogateescape")
 
-    def ids(self, name: str, *kinds: BtfKind) -> tuple[int, ...]:
-        """Find every type of that name, of the given kinds or of any, lowest id first."""
+    def ids(self, name: str, *kinds: BtfKind, own: bool = False) -> tuple[int, ...]:
+        """Find every type of that name, of the given kinds or of any, lowest id first; `own` leaves out the base's."""
         if not name:
             return ()
-        inherited = self.base.ids(name, *kinds) if self.base is not None else ()
-        own = (self._start + index for offset in self._offsets(name) for index in self._table.named(offset))
-        return inherited + tuple(sorted(each for each in own if not kinds or self.kind(each) in kinds))
+        inherited = self.base.ids(name, *kinds) if self.base is not None and not own else ()
+        return inherited + tuple(each for each in self._named(name) if not kinds or self.kind(each) in kinds)
 
     def find(self, name: str, *kinds: BtfKind) -> int | None:
         """Find the first type of that name, or None."""
@@ -160,11 +160,10 @@ class Btf:
             raise BtfError(f"BTF has no {_kinds_listed(kinds)} {name!r}.{self._similar(name, kinds)}")
         return found
 
-    def flavours(self, name: str) -> tuple[int, ...]:
+    def flavours(self, name: str, *, own: bool = False) -> tuple[int, ...]:
         """Find every type called `name`, or `name` and a flavour such as `___old`, lowest id first."""
-        inherited = self.base.flavours(name) if self.base is not None else ()
-        own = (self._start + index for offset in self._flavour_offsets(name) for index in self._table.named(offset))
-        return inherited + tuple(sorted(own))
+        inherited = self.base.flavours(name) if self.base is not None and not own else ()
+        return inherited + self._named(name, flavoured=True)
 
     def strings(self) -> StringTable:
         """Copy the strings, to build a blob in which their offsets stay valid."""
@@ -176,19 +175,19 @@ class Btf:
             raise BtfError(f"BTF: there is no type {type_id}; ids go up to {len(self) - 1}.")
         return type_id - self._start
 
-    def _offsets(self, name: str) -> Iterator[int]:
-        if self.base is not None:
-            yield from self.base._offsets(name)
-        raw = name.encode("utf-8", "surrogateescape")
-        for offset in name_offsets(self._table.strings, raw):
-            yield self._strings_start + offset
+    def _named(self, name: str, *, flavoured: bool = False) -> tuple[int, ...]:
+        """Find the own types of a name, lowest id first; `flavoured` those with a flavour behind it, too."""
+        found = [index for offset in self._offsets(name, flavoured) for index in self._table.named(offset)]
+        return tuple(self._start + index for index in sorted(found))
 
-    def _flavour_offsets(self, name: str) -> Iterator[int]:
-        yield from self._offsets(name)
-        if self.base is not None:
-            yield from flavour_offsets(self.base._table.strings, name.encode("utf-8", "surrogateescape"))
-        for offset in flavour_offsets(self._table.strings, name.encode("utf-8", "surrogateescape")):
-            yield self._strings_start + offset
+    def _offsets(self, name: str, flavoured: bool) -> tuple[int, ...]:
+        """Find where a name stands in the strings; kept, as the modules of a kernel all ask their base."""
+        if (name, flavoured) not in self._places:
+            inherited = self.base._offsets(name, flavoured) if self.base is not None else ()
+            raw, strings = name.encode("utf-8", "surrogateescape"), self._table.strings
+            found = [*name_offsets(strings, raw), *(flavour_offsets(strings, raw) if flavoured else ())]
+            self._places[name, flavoured] = inherited + tuple(self._strings_start + each for each in found)
+        return self._places[name, flavoured]
 
     def _similar(self, name: str, kinds: tuple[BtfKind, ...]) -> str:
         of_kind = (self.name(each) for each in self if not kinds or self.kind(each) in kinds)

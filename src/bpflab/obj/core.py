@@ -8,7 +8,7 @@ and other instructions poisoned: the verifier refuses them unless the program ne
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from bpflab.abi.core import CoreKind
@@ -21,12 +21,14 @@ from bpflab.obj.core_match import types_match
 from bpflab.obj.core_patch import can_resize, patch, poison
 from bpflab.obj.core_values import Answer, answer, answer_missing
 from bpflab.obj.insns import Code
+from bpflab.obj.kernel_types import KernelTypes
 from bpflab.obj.relocations import Poisoned
 from bpflab.obj.symbols import Symbols
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Mapping
+    from collections.abc import Callable, Collection, Iterator, Mapping
 
+    from bpflab.obj.kernel_types import Found, Modules
     from bpflab.obj.relocations import CoreRelocation
     from bpflab.obj.spec import ObjectSpec, ProgramSpec
 
@@ -39,12 +41,15 @@ def relocate(
     *,
     addresses: Mapping[str, int] | None = None,
     programs: Collection[str] | None = None,
+    modules: Callable[[], Modules] | None = None,
 ) -> ObjectSpec:
     """Give the spec with every question about a kernel answered from its BTF; `spec` stays as it is.
 
     Answered are CO-RE relocations, functions and variables of the kernel, and symbols without a type from
     `addresses` (of `spec.needs_addresses`; `bpflab.obj.symbols.read_addresses` reads the running kernel's).
-    `programs` names those to change, by default all.
+    `programs` names those to change, by default all. `modules` is asked for the kernel's modules when a type or
+    symbol is not in `target`; descriptors of their BTF are left to be filled in, see `ObjectSpec.modules` and
+    RelocationKind.MODULE_BTF.
     Raises ObjectError, which names the program, where a relocation is malformed or does not fit its
     instruction, where the kernel has several types of the name that would give different answers, and where it
     lacks a symbol that is not weak.
@@ -54,10 +59,12 @@ def relocate(
     local = Btf(spec.btf or b"")
     if local.byteorder != target.byteorder:
         raise ObjectError(f"{spec.name}: {local.byteorder}-endian programs do not fit {target.byteorder}-endian types.")
-    core, symbols = _Core(local, target), Symbols(Pair(local, target), spec.externs, addresses or {})
-    chosen = spec.programs if programs is None else programs
-    fitted = {name: symbols.resolve(core.relocate(spec.program(name))) for name in chosen}
-    return replace(spec, programs={**spec.programs, **fitted})
+    kernel = KernelTypes(target, modules)
+    core, symbols = _Core(local, kernel), Symbols(local, kernel, spec.externs, addresses or {})
+    chosen = {name: spec.program(name) for name in (spec.programs if programs is None else programs)}
+    symbols.number_modules(chosen.values())
+    fitted = {name: symbols.resolve(core.relocate(each)) for name, each in chosen.items()}
+    return replace(spec, programs={**spec.programs, **fitted}, modules=tuple(symbols.modules))
 
 
 def keep_own_types(spec: ObjectSpec) -> ObjectSpec:
@@ -72,11 +79,11 @@ def keep_own_types(spec: ObjectSpec) -> ObjectSpec:
 class _Core:
     """Relocations of one object for one kernel; each question is answered once."""
 
-    def __init__(self, local: Btf, target: Btf) -> None:
+    def __init__(self, local: Btf, kernel: KernelTypes) -> None:
         self._local = local
-        self._pair = Pair(local, target)
-        self._candidates: dict[int, tuple[int, ...]] = {}
-        self._answers: dict[tuple[CoreKind, int, str], tuple[Access, Answer | None]] = {}
+        self._kernel = kernel
+        self._candidates: dict[int, tuple[Found, ...]] = {}
+        self._answers: dict[tuple[CoreKind, int, str], tuple[Access, _Choice | None]] = {}
 
     def relocate(self, program: ProgramSpec) -> ProgramSpec:
         code, poisoned = Code(program.insns, self._local.byteorder), list(program.poisoned)
@@ -94,17 +101,18 @@ class _Core:
         """Patch an instruction, or give the reason why it is to be poisoned."""
         if each.insn >= len(code):
             raise ObjectError("a CO-RE relocation names an instruction past the end of the program.")
-        access, found = self._answer(each)
-        if found is None:
-            return f"the kernel has no {_described(each.kind)} {access}"
-        wanted = answer(each.kind, access)
+        access, choice = self._answer(each)
+        if choice is None:
+            looked = "" if self._of_that_name(access.root) else f" ({self._kernel.looked_through})"
+            return f"the kernel has no {_described(each.kind)} {access}{looked}"
+        wanted, found = answer(each.kind, access), choice.answer
         memory = code.opcode(each.insn) & CLASS_MASK in _MEMORY
-        if memory and not can_resize(self._local, wanted, self._pair.target, found):
+        if memory and not can_resize(self._local, wanted, choice.access.btf, found):
             return f"{access} has {found.size} bytes in the kernel, and cannot be accessed as {wanted.size}"
         patch(code, each.insn, wanted, found)
         return ""
 
-    def _answer(self, each: CoreRelocation) -> tuple[Access, Answer | None]:
+    def _answer(self, each: CoreRelocation) -> tuple[Access, _Choice | None]:
         key = (each.kind, each.type_id, each.access)
         if key not in self._answers:
             access = self._access(each)
@@ -119,52 +127,60 @@ class _Core:
             return local_enumerator(self._local, each.type_id, each.access)
         return Access(self._local, each.type_id)
 
-    def _from_target(self, kind: CoreKind, access: Access) -> Answer | None:
+    def _from_target(self, kind: CoreKind, access: Access) -> _Choice | None:
         if kind is CoreKind.TYPE_ID_LOCAL:
-            return answer(kind, access)
-        chosen: tuple[Access, Answer] | None = None
-        for found in self._found(kind, access):
-            given = found, answer(kind, found)
+            return _Choice(access, answer(kind, access))
+        chosen: _Choice | None = None
+        for place, found in self._found(kind, access):
+            given = _Choice(found, answer(kind, found), str(place))
             if chosen is not None:
                 _agree(kind, chosen, given)
             chosen = chosen or given
-        return chosen[1] if chosen else answer_missing(kind)
+        missing = answer_missing(kind)
+        return chosen or (None if missing is None else _Choice(access, missing))
 
-    def _found(self, kind: CoreKind, access: Access) -> Iterator[Access]:
+    def _found(self, kind: CoreKind, access: Access) -> Iterator[tuple[Found, Access]]:
         """Find what the relocation means in each of the kernel's types that may be meant."""
-        target = self._pair.target
-        for root in self._of_that_name(access.root):
+        for place in self._of_that_name(access.root):
+            target, root = place.btf, place.type_id
             if kind.about_field:
                 found = target_field(access, target, root)
             elif kind.about_enumerator:
                 found = target_enumerator(access, target, root)
             else:
                 fits = types_match if kind is CoreKind.TYPE_MATCHES else types_compatible
-                found = Access(target, root) if fits(self._pair, access.root, root) else None
+                found = Access(target, root) if fits(Pair(self._local, target), access.root, root) else None
             if found is not None:
-                yield found
+                yield place, found
 
-    def _of_that_name(self, root: int) -> tuple[int, ...]:
+    def _of_that_name(self, root: int) -> tuple[Found, ...]:
         """Find the kernel's types of a name and kind, flavours of names aside."""
         if root not in self._candidates:
-            wanted, target = self._local[root], self._pair.target
+            wanted = self._local[root]
             if not wanted.name:
                 raise ObjectError(f"a CO-RE relocation asks about type {root}, which has no name to look it up by.")
             name = essential_name(wanted.name)
-            self._candidates[root] = tuple(
-                each
-                for each in target.flavours(name)
-                if essential_name(target.name(each)) == name and same_kind(wanted, target[each])
+            self._candidates[root] = self._kernel.types(
+                name, lambda btf, each: essential_name(btf.name(each)) == name and same_kind(wanted, btf[each])
             )
         return self._candidates[root]
 
 
-def _agree(kind: CoreKind, one: tuple[Access, Answer], other: tuple[Access, Answer]) -> None:
+@dataclass(frozen=True, slots=True)
+class _Choice:
+    """The answer of a kernel, and the way into its types by which it was found; `place` names the type there."""
+
+    access: Access
+    answer: Answer
+    place: str = ""
+
+
+def _agree(kind: CoreKind, one: _Choice, other: _Choice) -> None:
     """Refuse two types of the kernel that would make different programs."""
-    if one[0].bit_offset != other[0].bit_offset or one[1].value != other[1].value:
+    if one.access.bit_offset != other.access.bit_offset or one.answer.value != other.answer.value:
         raise ObjectError(
-            f"{_described(kind)} {one[0]} is ambiguous: the kernel's types {one[0].root} and {other[0].root} of that "
-            f"name give {one[1].value} and {other[1].value}."
+            f"{_described(kind)} {one.access} is ambiguous: the kernel's types {one.place} and {other.place} of that "
+            f"name give {one.answer.value} and {other.answer.value}."
         )
 
 

@@ -13,13 +13,15 @@ if TYPE_CHECKING:
 class RelocationKind(StrEnum):
     """What is to be written into the instruction that a relocation names.
 
-    The first two are the loader's; the others are the kernel's symbols, which `relocate` resolves.
+    The first three are the loader's; the others are the kernel's symbols, which `relocate` resolves.
     """
 
     MAP_FD = "map_fd"
     """imm = fd of the map `symbol` (src_reg is BPF_PSEUDO_MAP_FD already)."""
     MAP_VALUE = "map_value"
     """imm = fd of the map `symbol`; the second slot's imm holds `offset` already."""
+    MODULE_BTF = "module_btf"
+    """imm = fd of the BTF of the kernel module `symbol`: the second half of a load whose first has the BTF id there."""
     KFUNC_CALL = "kfunc_call"
     """imm = BTF id of the kernel function `symbol` (src_reg is BPF_PSEUDO_KFUNC_CALL already)."""
     KSYM = "ksym"
@@ -29,16 +31,21 @@ class RelocationKind(StrEnum):
 
     @property
     def about_kernel(self) -> bool:
-        """Whether `symbol` is the kernel's, not a map."""
-        return self not in {RelocationKind.MAP_FD, RelocationKind.MAP_VALUE}
+        """Whether `symbol` is the kernel's, and has to be found there."""
+        return self not in {RelocationKind.MAP_FD, RelocationKind.MAP_VALUE, RelocationKind.MODULE_BTF}
+
+    @property
+    def about_map(self) -> bool:
+        """Whether `symbol` is a map of the object."""
+        return self in {RelocationKind.MAP_FD, RelocationKind.MAP_VALUE}
 
 
 @dataclass(frozen=True, slots=True)
 class Relocation:
     """One thing that the object does not say.
 
-    `insn` counts 8-byte slots from the start of the program; `symbol` names a map of the object, or a symbol of
-    the kernel; `offset` is a byte offset into the map's value (0 for the map itself).
+    `insn` counts 8-byte slots from the start of the program; `symbol` names a map of the object, a symbol of
+    the kernel, or a module of it; `offset` is a byte offset into the map's value (0 for the map itself).
     """
 
     insn: int

@@ -7,8 +7,8 @@ The contract with the loader, which turns a spec into live maps and programs in 
 2. load `ObjectSpec.btf` (BTF_LOAD), if there is some;
 3. create every map (inner maps first, an `inner` spec being the template of its outer map), write
    `data` to key 0 of data maps and freeze those that say `frozen`;
-4. for each program with `autoload`, write the map's fd into the imm of the instruction that each
-   relocation names (`bpflab.obj.insns.patch_imm`), then PROG_LOAD;
+4. for each program with `autoload`, write the fd of the map, or of the module's BTF, into the imm of the instruction
+   that each relocation names (`bpflab.obj.insns.patch_imm`), then PROG_LOAD, with the BTF of `modules` in `fd_array`;
 5. fill `MapSpec.values`, now that the maps and programs they name have fds.
 
 Everything else of linking is done when a spec is read: subprograms stand behind their program, calls
@@ -195,7 +195,8 @@ class ObjectSpec:
     """A whole object: its maps, programs and structs of operations by name, in the order of the file.
 
     `btf` is the object's BTF, made fit for BTF_LOAD; `version` the number of its `version` section; `externs` what
-    the kernel is to provide, by name.
+    the kernel is to provide, by name. `modules` are the kernel modules whose functions the programs call, once
+    `relocate` has found them: the BTF of the first is entry 1 of PROG_LOAD's `fd_array`, and so on; entry 0 is unused.
     """
 
     name: str
@@ -208,6 +209,7 @@ class ObjectSpec:
     path: str | None = None
     externs: Mapping[str, Extern] = field(default_factory=dict)
     ops: dict[str, OpsSpec] = field(default_factory=dict)
+    modules: tuple[str, ...] = ()
 
     @property
     def needs_kernel_types(self) -> bool:

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import platform
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Protocol
 
 from bpflab.errors import NotSupportedError
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Callable, Collection, Sequence
 
     from bpflab.obj.btf import Btf
     from bpflab.obj.kconfig import KernelConfig
+    from bpflab.obj.kernel_types import Modules
     from bpflab.obj.spec import ObjectSpec
 
 
@@ -31,20 +32,30 @@ class Kernel(Protocol):
         """Return the kernel's types, None where it has none."""
 
 
-def fitted(backend: Kernel, spec: ObjectSpec, programs: Sequence[str], *, keep: Collection[str] = ()) -> ObjectSpec:
+def fitted(
+    backend: Kernel,
+    spec: ObjectSpec,
+    programs: Sequence[str],
+    *,
+    keep: Collection[str] = (),
+    modules: Callable[[Btf], Modules] | None = None,
+) -> ObjectSpec:
     """Return the spec with these programs ready for the backend's kernel.
 
     A kernel without BTF, such as the simulated one, is taken to have the types the programs were compiled with.
-    `keep` names values of the configuration that the user has set.
+    `keep` names values of the configuration that the user has set; `modules` reads the kernel's modules, given the
+    types that theirs continue, and is asked when something is missing in these.
     """
     from bpflab.obj.kconfig import configure
 
     if any(spec.programs[name].needs_kernel_types for name in programs):
-        spec = _with_types(backend, spec, programs)
+        spec = _with_types(backend, spec, programs, modules)
     return configure(spec, _config(backend), keep=keep) if spec.needs_config else spec
 
 
-def _with_types(backend: Kernel, spec: ObjectSpec, programs: Sequence[str]) -> ObjectSpec:
+def _with_types(
+    backend: Kernel, spec: ObjectSpec, programs: Sequence[str], modules: Callable[[Btf], Modules] | None
+) -> ObjectSpec:
     from bpflab.obj.core import keep_own_types, relocate
     from bpflab.obj.symbols import read_addresses
 
@@ -53,7 +64,9 @@ def _with_types(backend: Kernel, spec: ObjectSpec, programs: Sequence[str]) -> O
         _refuse_symbols(backend, spec, programs)
         return keep_own_types(spec)
     addresses = read_addresses(spec.needs_addresses) if spec.needs_addresses else {}
-    return relocate(spec, kernel_types(raw), addresses=addresses, programs=programs)
+    types = kernel_types(raw)
+    ask = partial(modules, types) if modules is not None else None
+    return relocate(spec, types, addresses=addresses, programs=programs, modules=ask)
 
 
 def _refuse_symbols(backend: Kernel, spec: ObjectSpec, programs: Sequence[str]) -> None:

@@ -9,8 +9,9 @@ from bpflab.objects.btf import load_btf
 from bpflab.objects.fit import fitted
 from bpflab.objects.loaded import LoadedObject
 from bpflab.objects.maps import create_maps, initialise_maps
+from bpflab.objects.modules import KernelModules, modules_of
 from bpflab.objects.ops import create_ops
-from bpflab.objects.program import load_program_spec
+from bpflab.objects.program import Surroundings, load_program_spec
 from bpflab.objects.source import choose_programs, own_copy, set_variable, spec_of
 
 if TYPE_CHECKING:
@@ -45,12 +46,15 @@ def load_object(
     for name, value in (rodata or {}).items():
         set_variable(spec, name, value)
     _check_byteorder(lab, spec)
-    spec = fitted(lab.backend, spec, wanted, keep=rodata or ())
+    with KernelModules(lab) as modules:
+        spec = fitted(lab.backend, spec, wanted, keep=rodata or (), modules=modules.read)
+        of_modules = modules.keep(modules_of(spec))
     btf, refusal = load_btf(lab, spec)
     used = create_maps(lab, spec, btf, maps or {})
     others = inside or {}
     ops = create_ops(lab, spec, btf)
-    live = {name: load_program_spec(lab, spec.programs[name], used, btf, others.get(name)) for name in wanted}
+    fixed = Surroundings(used, btf, of_modules, spec.modules)
+    live = {name: load_program_spec(lab, spec.programs[name], fixed, others.get(name)) for name in wanted}
     initialise_maps(spec, used, live)
     made = {name: each.made(live) for name, each in ops.items()}
     return LoadedObject(lab, spec, used, live, btf_refusal=refusal, ops=made)

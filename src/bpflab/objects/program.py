@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import struct
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from bpflab.abi.flags import ProgFlag
@@ -14,23 +16,42 @@ from bpflab.programs.load import LoadRequest, adopt, send
 from bpflab.programs.verifier import VerifierError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from bpflab.backend.attr import AttrValue
     from bpflab.backend.descriptor import Descriptor
     from bpflab.lab import Lab
     from bpflab.maps.base import Map
+    from bpflab.obj.relocations import Relocation
     from bpflab.obj.spec import ProgramSpec
     from bpflab.programs.program import Program
 
 
-def load_program_spec(
-    lab: Lab,
-    spec: ProgramSpec,
-    maps: Mapping[str, Map[Any, Any]],
-    btf: Descriptor | None,
-    inside: Program | None = None,
-) -> Program:
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What programs of one object refer to: its maps, its BTF, and the BTF of kernel modules.
+
+    `called` names the modules whose functions programs call, in the order in which calls number them.
+    """
+
+    maps: Mapping[str, Map[Any, Any]]
+    btf: Descriptor | None = None
+    modules: Mapping[str, Descriptor] = field(default_factory=dict)
+    called: Sequence[str] = ()
+
+    def fd(self, relocation: Relocation) -> int:
+        """Return the descriptor that an instruction is to have."""
+        targets: Mapping[str, Map[Any, Any] | Descriptor] = self.maps if relocation.kind.about_map else self.modules
+        return targets[relocation.symbol].fileno()
+
+    @property
+    def options(self) -> dict[str, AttrValue]:
+        """The attr field by which calls find the functions of modules; entry 0 stands for the kernel itself."""
+        fds = [self.modules[name].fileno() for name in self.called]
+        return {"fd_array": struct.pack(f"={1 + len(fds)}i", 0, *fds)} if fds else {}
+
+
+def load_program_spec(lab: Lab, spec: ProgramSpec, around: Surroundings, inside: Program | None = None) -> Program:
     """Load one program of an object, its maps being live; VerifierError with the kernel's log when it is refused.
 
     `inside` is the program to whose function it attaches.
@@ -39,8 +60,9 @@ def load_program_spec(
         raise ObjectError(f"Program {spec.name!r} cannot be loaded. {why_unknown(spec.section)}")
     insns = bytearray(spec.insns)
     for relocation in spec.relocations:
-        patch_imm(insns, relocation.insn, maps[relocation.symbol].fileno(), lab.backend.byteorder)
-    request = LoadRequest(spec.type, bytes(insns), spec.name, spec.license, load_options(lab, spec, btf, inside))
+        patch_imm(insns, relocation.insn, around.fd(relocation), lab.backend.byteorder)
+    options = load_options(lab, spec, around.btf, inside) | around.options
+    request = LoadRequest(spec.type, bytes(insns), spec.name, spec.license, options)
     program = adopt(lab, request, _sent(lab, request, spec))
     program.spec = spec
     return program

@@ -11,7 +11,7 @@ import ctypes
 import errno
 import mmap
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
@@ -28,7 +28,9 @@ from bpflab.backend.mock import MockBackend
 from bpflab.obj import ObjectSpec
 
 LIBBPF = "libbpf.so.1"
-Loader = Callable[[Path], list[Call]]
+Loader = Callable[..., list[Call]]
+Modules = Mapping[str, Callable[[Call], int]]
+"""What answers the calls by which modules are found, by command."""
 SyscallType = ctypes.CFUNCTYPE(ctypes.c_long, *[ctypes.c_long] * 7, use_errno=True)
 PrintType = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_int, ctypes.c_char_p, ctypes.c_void_p)
 WARN = 0
@@ -41,8 +43,9 @@ _said: list[str] = []
 class Listener:
     """Answers libbpf's calls of `syscall`: those of bpf(2) by itself, others by the C library."""
 
-    def __init__(self) -> None:
+    def __init__(self, modules: Modules | None = None) -> None:
         self.calls: list[Call] = []
+        self._modules = modules or {}
         self._maps: dict[int, KnownMap] = {}
         self._bpf = current().syscall("bpf")
         self._libc = ctypes.CDLL(None, use_errno=True)
@@ -55,11 +58,12 @@ class Listener:
     def _answer(self, command: Command, attr: int, size: int) -> int:
         call = read_call(command, ctypes.c_void_p(attr), size, self._maps.get, lambda _fd: None)
         self.calls.append(call)
-        if refusal := _refusal(call):
+        if refusal := 0 if call.command in self._modules else _refusal(call):
             ctypes.set_errno(refusal)
             call.settle(-1, refusal)
             return -1
-        call.settle(self._created(call) if command in CREATES else 0)
+        given = self._modules.get(call.command)
+        call.settle(given(call) if given else self._created(call) if command in CREATES else 0)
         return call.result or 0
 
     def _created(self, call: Call) -> int:
@@ -119,8 +123,7 @@ def _imported_syscall() -> int:
 
 
 @contextmanager
-def _listening() -> Iterator[Listener]:
-    listener = Listener()
+def _listening(listener: Listener) -> Iterator[Listener]:
     callback, address = SyscallType(listener), _imported_syscall()
     libc, page = ctypes.CDLL(None), address & -mmap.PAGESIZE
     libc.mprotect(ctypes.c_void_p(page), mmap.PAGESIZE, mmap.PROT_READ | mmap.PROT_WRITE)
@@ -132,12 +135,12 @@ def _listening() -> Iterator[Listener]:
         place.value = before
 
 
-def by_libbpf(path: Path) -> list[Call]:
+def by_libbpf(path: Path, modules: Modules | None = None) -> list[Call]:
     library = _library()
     _said.clear()
     opened = ctypes.c_void_p(library.bpf_object__open_file(str(path).encode(), None))
     assert opened.value, f"libbpf does not open {path}: {_said}"
-    with _listening() as listener:
+    with _listening(Listener(modules)) as listener:
         answer = library.bpf_object__load(opened)
     library.bpf_object__close(opened)
     assert answer == 0, f"libbpf does not load {path}: {_said}"
