@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+from contextlib import nullcontext
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -49,6 +50,37 @@ def test_a_packet_is_refused_in_words_exactly_when_the_kernel_refuses_it(bpf: La
     if not allowed:
         with pytest.raises(InputError, match=f"{size} bytes"):
             program.run(bytes(size))
+
+
+SKB_TYPES = ["sched_cls", "sched_act", "socket_filter", "cgroup_skb", "lwt_in", "lwt_out", "lwt_xmit"]
+WHOLE = {0x0800: 34, 0x86DD: 54, 0x0806: 14, 0x8100: 14}
+
+
+@pytest.mark.bpf(kernel="6.18")
+@pytest.mark.parametrize("prog_type", [*SKB_TYPES, "xdp", "flow_dissector"])
+@pytest.mark.parametrize("ether_type", WHOLE)
+def test_an_ip_header_that_is_not_whole_is_refused_in_words_where_the_kernel_refuses_it(
+    bpf: Lab, prog_type: str, ether_type: int
+) -> None:
+    program = loaded(bpf, prog_type)
+    least = WHOLE[ether_type] if prog_type in SKB_TYPES else 14
+    for size in (14, 15, 33, 34, 53, 54):
+        packet = (bytes(12) + ether_type.to_bytes(2) + bytes(60))[:size]
+        assert answer_to(bpf, program, packet) == (EINVAL if size < least else 0)
+        for run in (
+            program.run,
+            lambda data, run=program.run: run(data, repeat=2),
+            lambda data: program.run_many([data]),
+        ):
+            with pytest.raises(InputError, match=told_of(size, least)) if size < least else nullcontext():
+                run(packet)
+
+
+def told_of(size: int, least: int) -> str:
+    name = {34: "IPv4", 54: "IPv6"}.get(least)
+    return (
+        f"The packet has {size} bytes, and its Ethernet type says {name}; an? .* whole {name} header, at least {least}"
+    )
 
 
 @pytest.mark.parametrize("size", [14, 3520, 3521, 8192, 70_000])

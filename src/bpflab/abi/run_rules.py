@@ -11,6 +11,7 @@ from enum import Enum
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
+from bpflab.abi.ethernet import EtherType
 from bpflab.abi.flags import RunFlag
 from bpflab.abi.prog_types import ProgType
 
@@ -19,6 +20,11 @@ if TYPE_CHECKING:
 
 ETH_HLEN: Final = 14
 IPV4_HLEN: Final = 20
+IPV6_HLEN: Final = 40
+IP_HEADERS: Final[Mapping[int, tuple[str, int]]] = MappingProxyType(
+    {EtherType.IP: ("IPv4", IPV4_HLEN), EtherType.IPV6: ("IPv6", IPV6_HLEN)}
+)
+"""By Ethernet type, the IP header that a test run of an skb wants whole: its name, and its bytes without options."""
 SKB_MAX_DATA: Final = 3712
 """A page less the skb's head room (64) and shared info (320): what a test skb can hold."""
 XDP_MAX_DATA: Final = 73152
@@ -50,7 +56,8 @@ class RunRule:
 
     `min_data` and `max_data` bound the packet in bytes (both 0: no packet may be given); `max_ctx` bounds
     contexts without a fixed layout; `repeat` says whether a count of runs is accepted; `flags` are those
-    allowed; `first_header` names what the packet starts with.
+    allowed; `first_header` names what the packet starts with; `whole_ip` says that a packet must have the whole header
+    of `IP_HEADERS` that its Ethernet type announces.
     """
 
     min_data: int = 0
@@ -60,6 +67,7 @@ class RunRule:
     repeat: bool = True
     flags: RunFlag = NO_FLAGS
     first_header: str = "Ethernet header"
+    whole_ip: bool = False
 
     @property
     def takes_data(self) -> bool:
@@ -67,7 +75,7 @@ class RunRule:
         return self.max_data > 0
 
 
-_SKB: Final = RunRule(ETH_HLEN, SKB_MAX_DATA, flags=RunFlag.SKB_CHECKSUM_COMPLETE)
+_SKB: Final = RunRule(ETH_HLEN, SKB_MAX_DATA, flags=RunFlag.SKB_CHECKSUM_COMPLETE, whole_ip=True)
 _RAW_TRACEPOINT: Final = RunRule(repeat=False, max_ctx=96, flags=RunFlag.RUN_ON_CPU)
 
 RULES: Final[Mapping[ProgType, RunRule]] = MappingProxyType(

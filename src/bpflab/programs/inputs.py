@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from bpflab.abi.flags import RunFlag
-from bpflab.abi.run_rules import ETH_HLEN, INSTEAD, RULES, SIMULATED, XDP_MAX_META, RunRule, Want
+from bpflab.abi.run_rules import ETH_HLEN, INSTEAD, IP_HEADERS, RULES, SIMULATED, XDP_MAX_META, RunRule, Want
 from bpflab.contexts import AnyContext, RawContext, XdpMd, context_class, context_layout
 from bpflab.errors import CannotRunError, InputError
 
@@ -52,6 +52,21 @@ def check_data(prog_type: ProgType, rule: RunRule, size: int) -> None:
         )
     elif size > rule.max_data:
         raise InputError(f"The packet has {size} bytes; {_a(name)} test run takes at most {rule.max_data}.")
+
+
+def check_ip_header(prog_type: ProgType, rule: RunRule, packet: bytes) -> None:
+    """Check a packet that was refused with EINVAL for an IP header that is not whole; InputError in words.
+
+    Asked afterwards, as older kernels run such packets.
+    """
+    said = int.from_bytes(packet[ETH_HLEN - 2 : ETH_HLEN])
+    header, size = IP_HEADERS.get(said, ("", 0)) if rule.whole_ip else ("", 0)
+    if size and len(packet) < ETH_HLEN + size:
+        raise InputError(
+            f"The packet has {len(packet)} bytes, and its Ethernet type says {header}; {_a(prog_type.name)} program is "
+            f"run with the whole {header} header, at least {ETH_HLEN + size} bytes. Append what is missing of it, or "
+            f"set another Ethernet type."
+        )
 
 
 def check_options(prog_type: ProgType, rule: RunRule, *, repeat: int, flags: int, cpu: int | None, batch: int) -> None:

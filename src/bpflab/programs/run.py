@@ -17,7 +17,7 @@ from bpflab.backend.call import syscall_error
 from bpflab.backend.slots import SlotPool
 from bpflab.contexts import context_layout
 from bpflab.errors import EAGAIN, EBUSY, EINTR
-from bpflab.programs.inputs import check_data, check_options, context_bytes, packet_bytes, rule_of
+from bpflab.programs.inputs import check_data, check_ip_header, check_options, context_bytes, packet_bytes, rule_of
 from bpflab.programs.result import RunResult
 from bpflab.programs.tally import instruction_counter
 
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from bpflab.lab import Lab
     from bpflab.programs.program import Program
 
+EINVAL = 22
 ENOSPC = 28
 TRANSIENT = frozenset({EINTR, EAGAIN, EBUSY})
 ONCE = (1, 0, 0, 0)
@@ -111,7 +112,7 @@ class Runner:
         slot.data_in[:size] = data
         SIZES.pack_into(slot.attr, SIZES_AT, size, slot.room)
         if self._bpf(TEST_RUN, slot.pointer, SIZE) < 0:
-            self._refused(self._lab.backend.errno(), size)
+            self._refused(self._lab.backend.errno(), data)
             return None
         retval, length, duration = ANSWER.unpack_from(slot.attr)
         tally = self.tally
@@ -130,15 +131,15 @@ class Runner:
         """Return how many instructions the simulated kernel has executed; 0 where none answers."""
         return self._executed() if self._executed else 0
 
-    def _refused(self, errno: int, size: int) -> None:
+    def _refused(self, errno: int, data: bytes) -> None:
         """Raise what a run on the cheap path was refused with, unless the general path does better with it."""
-        rule = self._rule
+        rule, size = self._rule, len(data)
         tried_again = errno == ENOSPC or (errno in TRANSIENT and self._lab.call.retry.times)
         if tried_again or not (rule.takes_data and rule.repeat):
             return
         check_data(self._type, rule, size)
         if context_bytes(self._type, rule, None, size, self._lab.backend.byteorder) is None:
-            raise self._error(errno, size, None, ONCE)
+            raise self._error(errno, data, None, ONCE)
 
     def general(
         self,
@@ -172,7 +173,7 @@ class Runner:
             slot.resize(ANSWER.unpack_from(slot.attr)[1])
             answer = self._call(slot, self._fill(slot, packet, ctx, numbers))
         if answer:
-            raise self._error(answer, len(packet), ctx, numbers)
+            raise self._error(answer, packet, ctx, numbers)
         retval, length, duration = ANSWER.unpack_from(slot.attr)
         self.tally.add({retval: 1}, duration, (self.executed() - before) // max(numbers[0], 1))
         return RunResult(self._program, retval, bytes(slot.data_out[:length]), duration, self._context(slot, ctx))
@@ -221,10 +222,12 @@ class Runner:
             return bytes(slot.ctx_in[: len(ctx)])
         return bytes(slot.ctx_out[: struct.unpack_from("=I", slot.attr, CTX_SIZE_OUT)[0]])
 
-    def _error(self, errno: int, size: int, ctx: bytes | None, numbers: tuple[int, int, int, int]) -> Exception:
+    def _error(self, errno: int, packet: bytes, ctx: bytes | None, numbers: tuple[int, int, int, int]) -> Exception:
+        if errno == EINVAL:
+            check_ip_header(self._type, self._rule, packet)
         repeat, flags, cpu, batch_size = numbers
         given = {
-            "data_size_in": size,
+            "data_size_in": len(packet),
             "ctx_size_in": len(ctx or b""),
             "repeat": repeat,
             "flags": flags,

@@ -12,7 +12,7 @@ from bpflab.abi.context import layout
 from bpflab.abi.errno import Errno
 from bpflab.abi.ethernet import EtherType
 from bpflab.abi.prog_types import ProgType
-from bpflab.abi.run_rules import ETH_HLEN, IPV4_HLEN, SKB_MAX_DATA
+from bpflab.abi.run_rules import ETH_HLEN, IPV4_HLEN, IPV6_HLEN, SKB_MAX_DATA
 from bpflab.sim.check import CtxField, Kind
 from bpflab.sim.hooks.plain import PlainHook, check_numbers
 from bpflab.sim.memory import RegionKind
@@ -29,7 +29,7 @@ STATE: Final = layout("nf_hook_state")
 LOCAL_OUT: Final = 3
 """The hook of packets without an Ethernet header, and the one of a run without context (linux/netfilter.h)."""
 IPV4, IPV6 = 2, 10
-HEADERS: Final = {EtherType.IP: (IPV4, IPV4_HLEN), EtherType.IPV6: (IPV6, 40)}
+HEADERS: Final = {EtherType.IP: (IPV4, IPV4_HLEN), EtherType.IPV6: (IPV6, IPV6_HLEN)}
 """By EtherType: the protocol family of the state, and the least length of the header."""
 
 
