@@ -328,6 +328,79 @@ struct pt_regs;
 #define BPF_PROG(name, ...) \
 	__bpf_typed(name, unsigned long long, __bpf_join(__bpf_ctx, __bpf_count(__VA_ARGS__)), ##__VA_ARGS__)
 
+/* The same where an argument may be a struct or union that is passed by value: such a one of more than 8 bytes takes
+ * two places of the context. The types are arguments of the macro of their own, 12 at most:
+ * int BPF_PROG2(name, struct range, where, int, count) { ... }
+ *
+ * What has 1, 2, 4 or 8 bytes stands in its place as a number does; other structs as they lie in memory.
+ */
+#define __bpf_slots(t) ((sizeof(t) + 7) / 8)
+#define __bpf_slot(t, at)                                                                              \
+	({                                                                                             \
+		_Static_assert(sizeof(t) <= 16, "larger structs are not passed by value");             \
+		union {                                                                                \
+			t value;                                                                       \
+			unsigned char one;                                                             \
+			unsigned short two;                                                            \
+			unsigned int four;                                                             \
+			unsigned long long whole[2];                                                   \
+		} __bpf_arg;                                                                           \
+		if (sizeof(t) == 1)                                                                    \
+			__bpf_arg.one = ctx[at];                                                       \
+		else if (sizeof(t) == 2)                                                               \
+			__bpf_arg.two = ctx[at];                                                       \
+		else if (sizeof(t) == 4)                                                               \
+			__bpf_arg.four = ctx[at];                                                      \
+		else                                                                                   \
+			__bpf_arg.whole[0] = ctx[at];                                                  \
+		if (sizeof(t) > 8)                                                                     \
+			__bpf_arg.whole[1] = ctx[(at) + 1];                                            \
+		__bpf_arg.value;                                                                       \
+	})
+#define __bpf_val0(at)
+#define __bpf_val1(at, t, n) , __bpf_slot(t, at)
+#define __bpf_val2(at, t, n, ...) , __bpf_slot(t, at) __bpf_val1((at) + __bpf_slots(t), __VA_ARGS__)
+#define __bpf_val3(at, t, n, ...) , __bpf_slot(t, at) __bpf_val2((at) + __bpf_slots(t), __VA_ARGS__)
+#define __bpf_val4(at, t, n, ...) , __bpf_slot(t, at) __bpf_val3((at) + __bpf_slots(t), __VA_ARGS__)
+#define __bpf_val5(at, t, n, ...) , __bpf_slot(t, at) __bpf_val4((at) + __bpf_slots(t), __VA_ARGS__)
+#define __bpf_val6(at, t, n, ...) , __bpf_slot(t, at) __bpf_val5((at) + __bpf_slots(t), __VA_ARGS__)
+#define __bpf_val7(at, t, n, ...) , __bpf_slot(t, at) __bpf_val6((at) + __bpf_slots(t), __VA_ARGS__)
+#define __bpf_val8(at, t, n, ...) , __bpf_slot(t, at) __bpf_val7((at) + __bpf_slots(t), __VA_ARGS__)
+#define __bpf_val9(at, t, n, ...) , __bpf_slot(t, at) __bpf_val8((at) + __bpf_slots(t), __VA_ARGS__)
+#define __bpf_val10(at, t, n, ...) , __bpf_slot(t, at) __bpf_val9((at) + __bpf_slots(t), __VA_ARGS__)
+#define __bpf_val11(at, t, n, ...) , __bpf_slot(t, at) __bpf_val10((at) + __bpf_slots(t), __VA_ARGS__)
+#define __bpf_val12(at, t, n, ...) , __bpf_slot(t, at) __bpf_val11((at) + __bpf_slots(t), __VA_ARGS__)
+#define __bpf_par0()
+#define __bpf_par1(t, n) , t n
+#define __bpf_par2(t, n, ...) , t n __bpf_par1(__VA_ARGS__)
+#define __bpf_par3(t, n, ...) , t n __bpf_par2(__VA_ARGS__)
+#define __bpf_par4(t, n, ...) , t n __bpf_par3(__VA_ARGS__)
+#define __bpf_par5(t, n, ...) , t n __bpf_par4(__VA_ARGS__)
+#define __bpf_par6(t, n, ...) , t n __bpf_par5(__VA_ARGS__)
+#define __bpf_par7(t, n, ...) , t n __bpf_par6(__VA_ARGS__)
+#define __bpf_par8(t, n, ...) , t n __bpf_par7(__VA_ARGS__)
+#define __bpf_par9(t, n, ...) , t n __bpf_par8(__VA_ARGS__)
+#define __bpf_par10(t, n, ...) , t n __bpf_par9(__VA_ARGS__)
+#define __bpf_par11(t, n, ...) , t n __bpf_par10(__VA_ARGS__)
+#define __bpf_par12(t, n, ...) , t n __bpf_par11(__VA_ARGS__)
+#define __bpf_25th(_0, a1, a2, a3, a4, a5, a6, a7, a8, a9, a10, a11, a12, a13, a14, a15, a16, a17, a18, a19, \
+		   a20, a21, a22, a23, a24, n, ...) n
+#define __bpf_pairs(...)                                                                               \
+	__bpf_25th(_, ##__VA_ARGS__, 12, odd, 11, odd, 10, odd, 9, odd, 8, odd, 7, odd, 6, odd, 5, odd, 4, odd, \
+		   3, odd, 2, odd, 1, odd, 0)
+#define __bpf_values(...) __bpf_join(__bpf_val, __bpf_pairs(__VA_ARGS__))(0, ##__VA_ARGS__)
+#define __bpf_parameters(...) __bpf_join(__bpf_par, __bpf_pairs(__VA_ARGS__))(__VA_ARGS__)
+#define BPF_PROG2(name, ...)                                                                           \
+	name(unsigned long long *ctx);                                                                 \
+	static __always_inline typeof(name(0))                                                         \
+	__bpf_body_##name(unsigned long long *ctx __bpf_parameters(__VA_ARGS__));                      \
+	typeof(name(0)) name(unsigned long long *ctx)                                                  \
+	{                                                                                              \
+		return __bpf_body_##name(ctx __bpf_values(__VA_ARGS__));                               \
+	}                                                                                              \
+	static __always_inline typeof(name(0))                                                         \
+	__bpf_body_##name(unsigned long long *ctx __bpf_parameters(__VA_ARGS__))
+
 #ifdef __PT_P1
 #define __bpf_reg0
 #define __bpf_reg1 , (void *)PT_REGS_PARM1(ctx)

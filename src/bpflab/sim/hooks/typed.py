@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 from bpflab.abi.attach_types import AttachType
 from bpflab.abi.btf import BtfKind
 from bpflab.abi.context import MAX_TRACING_ARGS
-from bpflab.obj.btf_layout import resolve, resolved
+from bpflab.obj.btf_layout import resolve, resolved, size_of
 from bpflab.obj.btf_types import Composite, Func, FuncProto, Pointer, Struct, Typedef
 from bpflab.sim.check import CtxField, Kind
 from bpflab.sim.hooks.plain import PlainHook, check_plain
@@ -90,16 +90,17 @@ def nullable_arguments(spec: ProgSpec) -> frozenset[int]:
     found = prototype(spec)
     if found is None:
         return frozenset()
-    _, proto, skipped = found
-    names = [parameter.name for parameter in proto.parameters[skipped:]]
+    btf, proto, skipped = found
+    names = [each.name for each in proto.parameters[skipped:] for _ in range(_words(btf, each.type_id))]
     if spec.expected_attach_type == AttachType.TRACE_ITER:
         return frozenset(at for at, name in enumerate(names) if at and (name != "map" or "key" not in names))
     return frozenset(at for at, name in enumerate(names) if name.endswith(NULLABLE))
 
 
 def typed_parameters(btf: Btf, proto: FuncProto, skipped: int) -> list[tuple[Kind, int]]:
-    """Return what the parameters of a function are, but for the first `skipped`."""
-    return [_argument(btf, parameter.type_id) for parameter in proto.parameters[skipped:]]
+    """Return what the parameters of a function are, but for the first `skipped`; a struct is one for each word."""
+    found = proto.parameters[skipped:]
+    return [_argument(btf, each.type_id) for each in found for _ in range(_words(btf, each.type_id))]
 
 
 def prototype(spec: ProgSpec) -> tuple[Btf, FuncProto, int] | None:
@@ -123,6 +124,13 @@ def _operation(btf: Btf, struct: Struct, index: int) -> tuple[Btf, FuncProto, in
     pointer = resolved(btf, struct.members[index].type_id) if index < len(struct.members) else None
     target = resolved(btf, pointer.type_id) if isinstance(pointer, Pointer) else None
     return (btf, target, 0) if isinstance(target, FuncProto) else None
+
+
+def _words(btf: Btf, type_id: int) -> int:
+    """Return how much of the context a parameter takes: one place, or what a struct by value does (get_ctx_arg_idx)."""
+    if not isinstance(resolved(btf, type_id), Composite):
+        return 1
+    return -(-size_of(btf, type_id) // ARGUMENT)
 
 
 def _argument(btf: Btf, type_id: int) -> tuple[Kind, int]:
