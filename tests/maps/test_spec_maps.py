@@ -14,7 +14,7 @@ from bpflab.abi.map_types import MapType
 from bpflab.backend.descriptor import Descriptor
 from bpflab.backend.select import open_backend
 from bpflab.backend.wrap import WrappedBackend
-from bpflab.errors import ArgumentError, NotPermittedError, PinError, SyscallError
+from bpflab.errors import ArgumentError, NotPermittedError, NotSupportedError, PinError, SyscallError
 from bpflab.lab import Lab
 from bpflab.maps.from_spec import map_from_spec
 from bpflab.obj import btf_types as t
@@ -34,6 +34,10 @@ TYPES = Btf.build(
         t.Struct(name="counts", size=16, members=(t.Member("packets", 2, 0), t.Member("limit", 2, 64))),
         t.Var(name="limit", type_id=1),
         t.Datasec(name=".data", size=8, variables=(t.SectionVariable(4, 0, 4),)),
+        t.Struct(name="bpf_spin_lock", size=4, members=(t.Member("val", 1, 0),)),
+        t.Struct(name="guarded", size=8, members=(t.Member("count", 1, 0), t.Member("lock", 6, 32))),
+        t.Struct(name="bpf_timer", size=16, members=(t.Member("opaque", 2, 0),)),
+        t.Struct(name="timed", size=16, members=(t.Member("timer", 8, 0),)),
     ]
 )
 COUNTS = MapSpec("counts", MapType.HASH, 4, 16, 8, btf_key_type_id=1, btf_value_type_id=3)
@@ -150,10 +154,10 @@ class WithoutBtf(WrappedBackend):
         return int(Errno.EINVAL) if self._refused else self.inner.errno()
 
 
-def made_on_an_old_kernel(backend: str, *, all_maps: bool) -> tuple[WithoutBtf, Map[Any, Any]]:
+def made_on_an_old_kernel(backend: str, *, all_maps: bool, spec: MapSpec = COUNTS) -> tuple[WithoutBtf, Map[Any, Any]]:
     old = WithoutBtf(backend, all_maps=all_maps)
     with Lab(old) as lab:
-        return old, map_from_spec(lab, COUNTS, types=TYPES, btf_fd=load(lab))
+        return old, map_from_spec(lab, spec, types=TYPES, btf_fd=load(lab))
 
 
 def test_a_kernel_that_does_not_take_btf_gets_the_map_without(bpf_backend: str) -> None:
@@ -165,3 +169,38 @@ def test_a_kernel_that_does_not_take_btf_gets_the_map_without(bpf_backend: str) 
 def test_a_kernel_that_takes_no_such_map_at_all_says_so(bpf_backend: str) -> None:
     with pytest.raises(SyscallError, match="HASH map 'counts' could not be created"):
         made_on_an_old_kernel(bpf_backend, all_maps=True)
+
+
+GUARDED = MapSpec("guarded", MapType.HASH, 4, 8, 8, btf_key_type_id=1, btf_value_type_id=7)
+TIMED = MapSpec("timed", MapType.HASH, 4, 16, 8, btf_key_type_id=1, btf_value_type_id=9)
+
+
+@pytest.mark.parametrize("kind", ["HASH", "ARRAY", "LRU_HASH", "PERCPU_HASH", "LRU_PERCPU_HASH", "PERCPU_ARRAY"])
+@pytest.mark.parametrize(("spec", "field"), [(GUARDED, "bpf_spin_lock at byte 4"), (TIMED, "bpf_timer at byte 0")])
+def test_a_map_whose_type_may_not_have_a_field_of_the_kernel_is_refused_in_words(
+    bpf: Lab, kind: str, spec: MapSpec, field: str
+) -> None:
+    wanted = replace(spec, type=MapType[kind])
+    allowed = {"HASH", "ARRAY"} | ({"LRU_HASH"} if spec is TIMED else set())
+    if kind in allowed:
+        assert (
+            map_from_spec(bpf, wanted, types=TYPES, btf_fd=load(bpf)).info.btf_value_type_id == spec.btf_value_type_id
+        )
+        return
+    words = rf"{kind} map '{spec.name}' .*EOPNOTSUPP.* have a {field}, which only these types may have: ARRAY, .*HASH"
+    with pytest.raises(NotSupportedError, match=words):
+        map_from_spec(bpf, wanted, types=TYPES, btf_fd=load(bpf))
+    with pytest.raises(NotSupportedError, match=words):
+        bpf.map(kind, key="unsigned int", value=f"struct {spec.name}", max_entries=8, name=spec.name, btf=TYPES)
+
+
+@pytest.mark.parametrize("flag", [MapFlag.RDONLY_PROG, MapFlag.WRONLY_PROG])
+def test_a_map_that_programs_may_not_write_has_no_field_of_the_kernel(bpf: Lab, flag: MapFlag) -> None:
+    words = f"EACCES.* have a bpf_spin_lock at byte 4, and a map with such a field cannot be {flag.name}"
+    with pytest.raises(NotSupportedError, match=words):
+        map_from_spec(bpf, replace(GUARDED, flags=int(flag)), types=TYPES, btf_fd=load(bpf))
+
+
+def test_an_old_kernel_does_not_get_a_map_without_its_btf_when_that_loses_a_lock(bpf_backend: str) -> None:
+    with pytest.raises(SyscallError, match=r"HASH map 'guarded' could not be created \(EINVAL"):
+        made_on_an_old_kernel(bpf_backend, all_maps=False, spec=GUARDED)

@@ -12,7 +12,8 @@ from bpflab.maps.adopt import adopt
 from bpflab.maps.btf_fd import btf_of, loaded_btf
 from bpflab.maps.check import check_shape, map_type
 from bpflab.maps.choice import Surroundings
-from bpflab.maps.creation import Creation, send_create
+from bpflab.maps.creation import Creation
+from bpflab.maps.kernel_fields import create_typed, kernel_fields
 from bpflab.maps.registry import class_of
 from bpflab.maps.shape import MapShape
 from bpflab.maps.template import template_of
@@ -73,7 +74,8 @@ def create_map(
     template = template_of(lab, kind, inner)
     with loaded_btf(lab, shape, types) as (btf_fd, key_id, value_id):
         inner_fd = template.fileno() if template else 0
-        descriptor = send_create(lab, shape, Creation(numa_node or 0, inner_fd, btf_fd, key_id, value_id))
+        creation = Creation(numa_node or 0, inner_fd, btf_fd, key_id, value_id)
+        descriptor = create_typed(lab, shape, creation, kernel_fields(types, value_id))
     made = adopt(lab, descriptor, shape, template, name=name)
     if pin is not None:
         _pin(made, pin)

@@ -16,6 +16,7 @@ from bpflab.maps.adopt import adopt
 from bpflab.maps.check import check_shape, map_type
 from bpflab.maps.choice import Surroundings
 from bpflab.maps.creation import Creation, send_create
+from bpflab.maps.kernel_fields import create_typed, kernel_fields
 from bpflab.maps.memory import Arena
 from bpflab.maps.opened import opened
 from bpflab.maps.registry import class_of
@@ -46,7 +47,7 @@ def map_from_spec(lab: Lab, spec: MapSpec, *, types: Btf | None = None, btf_fd: 
             return found
     check_shape(shape)
     template = Template(map_from_spec(lab, spec.inner, types=types, btf_fd=btf_fd)) if spec.inner else None
-    made = adopt(lab, _created(lab, shape, spec, template, btf_fd), shape, template, name=spec.name)
+    made = adopt(lab, _created(lab, shape, _creation(spec, template, btf_fd), types), shape, template, name=spec.name)
     _fill(made, spec)
     if spec.pinning is Pinning.BY_NAME:
         made.pin(spec.name)
@@ -87,20 +88,27 @@ def _entries(kind: MapType, given: int, cpus: int) -> int:
     return mmap.PAGESIZE << (pages - 1).bit_length()
 
 
-def _created(lab: Lab, shape: MapShape, spec: MapSpec, template: Template | None, btf_fd: int) -> Descriptor:
+def _creation(spec: MapSpec, template: Template | None, btf_fd: int) -> Creation:
     key_id, value_id = spec.create_type_ids if btf_fd else (0, 0)
     inner_fd = template.fileno() if template else 0
-    bare = Creation(spec.numa_node, inner_fd)
-    if not (key_id or value_id):
-        return send_create(lab, shape, bare)
+    return Creation(spec.numa_node, inner_fd, btf_fd if key_id or value_id else 0, key_id, value_id)
+
+
+def _created(lab: Lab, shape: MapShape, creation: Creation, types: Btf | None) -> Descriptor:
+    if not creation.btf_fd:
+        return send_create(lab, shape, creation)
+    fields = kernel_fields(types, creation.value_type_id)
     try:
-        return send_create(lab, shape, Creation(spec.numa_node, inner_fd, btf_fd, key_id, value_id))
+        return create_typed(lab, shape, creation, fields)
     except (NotPermittedError, OutOfMemoryError):
         raise
     except SyscallError:
         # An older kernel may not take BTF for this type: try without; if that fails too, the first error tells more.
+        # Without BTF, no program could use the fields of the values that belong to the kernel.
+        if fields:
+            raise
         try:
-            return send_create(lab, shape, bare)
+            return send_create(lab, shape, Creation(creation.numa_node, creation.inner_fd))
         except SyscallError:
             pass
         raise

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from bpflab.obj.btf_layout import size_of
+from bpflab.obj.special_fields import fields_inside
 from bpflab.sim.fault import Fault, FaultKind
 from bpflab.sim.linked_list import List
-from bpflab.sim.maps.typed_fields import fields_inside
 from bpflab.sim.memory import RegionKind
 from bpflab.sim.rbtree import Tree
 

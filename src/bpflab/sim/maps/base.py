@@ -16,7 +16,7 @@ from bpflab.abi.flags import MapFlag, UpdateFlag
 from bpflab.abi.map_fields import SPIN_LOCKS
 from bpflab.sim.maps import rules
 from bpflab.sim.maps.batch import by_key
-from bpflab.sim.maps.record import SpecialField, check_fields, special_fields
+from bpflab.sim.maps.record import check_fields
 from bpflab.sim.maps.spec import MapTraits
 from bpflab.sim.memory import RegionKind
 from bpflab.sim.objects import KernelObject
@@ -25,6 +25,7 @@ from bpflab.sim.refusal import Refusal, refuse_if
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from bpflab.obj.special_fields import SpecialField
     from bpflab.sim.btf import SimBtf
     from bpflab.sim.kernel import SimKernel
     from bpflab.sim.maps.spec import MapSpec
@@ -81,6 +82,8 @@ class SimMap(KernelObject):
 
     def describe(self, btf: SimBtf) -> None:
         """Keep the BTF of key and value, and find the value's special fields; refuses those it may not have."""
+        from bpflab.obj.special_fields import special_fields
+
         fields = special_fields(btf.types, self.spec.btf_value_type_id)
         check_fields(self.spec, fields)
         btf.get()

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 from bpflab.sim.maps import record
 
 if TYPE_CHECKING:
+    from bpflab.obj.special_fields import SpecialField
     from bpflab.sim.maps.base import SimMap
-    from bpflab.sim.maps.record import SpecialField
     from bpflab.sim.memory import Region
 
 

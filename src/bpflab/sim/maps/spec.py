@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from bpflab.abi.map_types import MapType
-    from bpflab.sim.maps.record import SpecialField
+    from bpflab.obj.special_fields import SpecialField
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,13 +1,18 @@
-"""Where a type has the fields that belong to the kernel: a walk through BTF, as deep as the kernel's."""
+"""Where a type has the fields that belong to the kernel: a walk through BTF, as deep as the kernel's.
+
+They are found by the names of their types (kernel/bpf/btf.c, btf_get_field_type).
+"""
 
 from __future__ import annotations
 
+from collections import Counter
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from bpflab.abi.map_fields import FIELDS
+from bpflab.abi.map_fields import FIELDS, NEED_LOCK, SPIN_LOCKS
+from bpflab.errors import BtfError
 from bpflab.obj import btf_types as t
 from bpflab.obj.btf_layout import resolve, size_of
-from bpflab.sim.maps.record import SpecialField
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -15,6 +20,28 @@ if TYPE_CHECKING:
     from bpflab.obj.btf import Btf
 
 MAX_DEPTH: Final = 4
+
+
+@dataclass(frozen=True, slots=True)
+class SpecialField:
+    """A field that only the kernel writes: the name of its type, its offset and size in bytes."""
+
+    name: str
+    offset: int
+    size: int
+
+
+def special_fields(btf: Btf, type_id: int) -> tuple[SpecialField, ...]:
+    """Find the special fields of a value type, in order of their offsets.
+
+    The kernel takes no notice of any when they do not go together, and neither does this.
+    """
+    try:
+        found = sorted(fields_inside(btf, type_id), key=lambda field: field.offset)
+    except BtfError:
+        return ()
+    fields = tuple(field for field in found if not field.offset % FIELDS[field.name].alignment)
+    return fields if _go_together(fields) else ()
 
 
 def fields_inside(btf: Btf, type_id: int) -> Iterator[SpecialField]:
@@ -52,3 +79,10 @@ def _repeat(btf: Btf, element: int, offset: int, length: int, depth: int) -> Ite
     found, size = tuple(_walk(btf, element, 0, depth)), size_of(btf, element)
     for start in range(offset, offset + length * size, size or 1) if found else ():
         yield from (SpecialField(each.name, start + each.offset, each.size) for each in found)
+
+
+def _go_together(fields: tuple[SpecialField, ...]) -> bool:
+    names = Counter(field.name for field in fields)
+    twice = any(count > 1 and FIELDS[name].only_one for name, count in names.items())
+    locks = sum(names[name] for name in SPIN_LOCKS)
+    return not twice and locks <= 1 and (locks == 1 or NEED_LOCK.isdisjoint(names))
