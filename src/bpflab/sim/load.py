@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cache
 from typing import TYPE_CHECKING, Final
 
@@ -14,6 +15,7 @@ from bpflab.abi.map_types import MapType
 from bpflab.abi.prog_types import ProgType
 from bpflab.sim.check import MapFacts, MapReference, Refused, Subject, check_once, rewrite
 from bpflab.sim.engine import prepare
+from bpflab.sim.exceptions import exception_callback
 from bpflab.sim.functions import functions
 from bpflab.sim.hooks import OpaqueHook, find_hook
 from bpflab.sim.hooks.typed import prototype
@@ -52,7 +54,9 @@ def load(kernel: SimKernel, spec: ProgSpec, request: Request, btf: SimBtf | None
     resolver = Resolver(kernel, spec.insns, request["fd_array"], log)
     addresses = resolver.resolve()
     calls = kfunc_calls(kernel, spec, log)
-    checked = _check(kernel, spec, _subject(kernel, spec, btf, addresses, calls), log)
+    subject = _subject(kernel, spec, btf, addresses, calls)
+    subject = replace(subject, exception_callback=exception_callback(spec.func_info, btf, log))
+    checked = _check(kernel, spec, subject, log)
     engine = prepare(
         rewrite(spec.insns, checked.context),
         kernel.memory,
@@ -64,6 +68,7 @@ def load(kernel: SimKernel, spec: ProgSpec, request: Request, btf: SimBtf | None
         probes=checked.probes,
         casts=_casts(addresses),
     )
+    engine.exception_callback = subject.exception_callback
     bound = resolver.bound(request["fd_array_cnt"])
     program = SimProgram(kernel, spec, engine, map_slots=addresses.maps, bound=bound, btf=btf)
     program.returns_nothing = _returns_nothing(spec)

@@ -58,5 +58,6 @@ def _key(subject: Subject, rules: Hashable) -> Hashable:
         subject.returns_nothing,
         frozenset(subject.kfuncs.items()),
         frozenset(subject.symbols.items()),
+        subject.exception_callback,
         rules,
     )

@@ -22,7 +22,8 @@ class Checker:
     """One check: its subject, the paths that wait, and facts that later stages need.
 
     `context` has the context access of each slot, `probes` the loads through typed pointers, `depths` the stack
-    that each function uses, `calls` the functions that each function calls, with the slot of the call.
+    that each function uses, `calls` the functions that each function calls. `callbacks` are functions that helpers
+    call, `throwers` those that throw exceptions, with the slot where they do.
     """
 
     def __init__(self, subject: Subject, structure: Structure) -> None:
@@ -35,6 +36,8 @@ class Checker:
         self.depths: dict[int, int] = dict.fromkeys(structure.starts, 0)
         self.calls: dict[int, set[int]] = {start: set() for start in structure.starts}
         self.tail_callers: set[int] = set()
+        self.callbacks: set[int] = set()
+        self.throwers: dict[int, int] = {}
         self.processed = 0
         self.last: State | None = None
         self._ids = 0

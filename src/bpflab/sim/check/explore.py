@@ -36,7 +36,8 @@ def check(subject: Subject) -> Checked:
     if not subject.insns or len(subject.insns) > MAX_PROCESSED:
         raise Refused(Errno.E2BIG, "")
     try:
-        checker = Checker(subject, examine(subject.insns, func_info=subject.func_info))
+        structure = examine(subject.insns, func_info=subject.func_info, entry=subject.exception_callback)
+        checker = Checker(subject, structure)
     except Refused as refused:
         raise Refused(refused.errno, refused.log + summary(0), refused.slot) from None
     try:

@@ -41,6 +41,7 @@ def wait_for_callback(checker: Checker, state: State, target: int, arguments: Se
     for frame in state.frames:
         frame.spills = {off: spill for off, spill in frame.spills.items() if spill.value.is_pointer}
     checker.calls[state.frame.start].add(target)
+    checker.callbacks.add(target)
     other = state.fork(target)
     open_frame(checker, other, target, callback=True)
     other.frame.site = state.pc

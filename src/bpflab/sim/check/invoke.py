@@ -9,7 +9,6 @@ from bpflab.abi.flags import MapFlag
 from bpflab.abi.helpers import ArgumentKind, ReturnKind
 from bpflab.abi.insn import CallSource
 from bpflab.abi.map_types import MapType
-from bpflab.abi.prog_types import ProgType
 from bpflab.abi.verifier_rules import (
     ACQUIRING_HELPERS,
     ACQUIRING_MAPS,
@@ -19,14 +18,15 @@ from bpflab.abi.verifier_rules import (
     MAPS_OF_HELPER,
 )
 from bpflab.sim.check.arguments import Call, check_arguments
+from bpflab.sim.check.ends import check_callback, end_program
 from bpflab.sim.check.frames import forget_arguments, open_frame, wait_for_callback
 from bpflab.sim.check.kfunc import call_kfunc
-from bpflab.sim.check.sections import check_helper_here, check_left, spin_lock, spin_unlock
+from bpflab.sim.check.sections import check_helper_here, spin_lock, spin_unlock
 from bpflab.sim.check.sockets import CASTS, struct_id
 from bpflab.sim.check.state import Reference
 from bpflab.sim.check.typed import one_of_all
 from bpflab.sim.check.types import Kind
-from bpflab.sim.check.value import ANY, SCALAR, Value, lower_half, signed_bounds
+from bpflab.sim.check.value import ANY, SCALAR, Value
 from bpflab.sim.printf import check_format
 from bpflab.sim.refusal import Refusal
 
@@ -34,10 +34,8 @@ if TYPE_CHECKING:
     from bpflab.abi.helpers import Helper
     from bpflab.asm.insn import Insn
     from bpflab.sim.check.checker import Checker
-    from bpflab.sim.check.state import Frame, State
+    from bpflab.sim.check.state import State
 
-RETURN_32_BITS: Final = frozenset({ProgType.LSM})
-"""Types of which the kernel takes the lower half of r0, as an int (check_return_code)."""
 CHANGING: Final = frozenset({"map_update_elem", "map_delete_elem", "map_push_elem", "map_pop_elem"})
 _RESULTS: Final = {
     ReturnKind.ALLOC_MEM: Kind.RINGBUF_MEM,
@@ -83,60 +81,17 @@ def leave(checker: Checker, state: State, insn: Insn) -> int | None:
     if insn.imm or insn.src or insn.dst:
         checker.refuse("BPF_EXIT uses reserved fields", Errno.EINVAL)
     if len(state.frames) == 1:
-        _end(checker, state)
+        end_program(checker, state)
         return None
     result = state.regs[0]
     if result.kind is Kind.STACK:
         checker.refuse("cannot return stack pointer to the caller", Errno.EINVAL)
     frame = state.frames.pop()
     if frame.callback:
-        _check_callback(checker, frame, result)
+        check_callback(checker, frame, result)
         return None
     checker.write(state, 0, result)
     return frame.site + 1
-
-
-def _end(checker: Checker, state: State) -> None:
-    if state.held.lock:
-        checker.refuse("BPF_EXIT instruction in main prog cannot be used inside bpf_spin_lock-ed region", Errno.EINVAL)
-    if state.references:
-        lines = [f"Unreleased reference id={each.id} alloc_insn={each.slot}" for each in state.references]
-        lines.append("BPF_EXIT instruction in main prog would lead to reference leak")
-        checker.refuse("\n".join(lines), Errno.EINVAL)
-    check_left(checker, state)
-    if checker.subject.returns_nothing and state.frame.start not in checker.subject.globals:
-        return
-    result = checker.read(state, 0)
-    wanted = checker.subject.return_range
-    if wanted is None or result.kind is Kind.ANY or state.frame.start in checker.subject.globals:
-        return
-    if result.kind is not Kind.SCALAR:
-        checker.refuse(f"At program exit the register R0 is not a known value ({result.type_name})", Errno.EINVAL)
-    if checker.subject.type in RETURN_32_BITS:
-        result = lower_half(result)
-    _check_range(checker, result, wanted, "program exit")
-
-
-def _check_callback(checker: Checker, frame: Frame, result: Value) -> None:
-    """Check what a callback returns: 0 or 1, and a timer's function always 0."""
-    subject, insn = checker.subject, checker.subject.insns[frame.site]
-    timer = insn.src == CallSource.HELPER and subject.helpers.helper(insn.imm).name == "timer_set_callback"
-    if result.kind is Kind.UNSET:
-        checker.refuse("R0 !read_ok")
-    if result.kind is Kind.SCALAR:
-        _check_range(checker, result, (0, int(not timer)), "callback return")
-
-
-def _check_range(checker: Checker, result: Value, wanted: tuple[int, int], where: str) -> None:
-    least, greatest = signed_bounds(result)
-    within = wanted[0] <= least and greatest <= wanted[1]
-    apart = greatest < wanted[0] or wanted[1] < least
-    if within or (result.vague and not apart):
-        return
-    known = greatest - least < (1 << 64) - 1
-    has = f"smin={least} smax={greatest}" if known else "unknown scalar value"
-    range_ = f"[{wanted[0]}, {wanted[1]}]"
-    checker.refuse(f"At {where} the register R0 has {has} should have been in {range_}", Errno.EINVAL)
 
 
 def _call_helper(checker: Checker, state: State, number: int) -> int:

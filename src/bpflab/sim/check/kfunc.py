@@ -8,6 +8,7 @@ from bpflab.abi.errno import Errno
 from bpflab.abi.kfuncs import KfuncFlag
 from bpflab.obj.btf_layout import resolve, resolved
 from bpflab.obj.btf_types import Composite, Pointer
+from bpflab.sim.check.ends import throw
 from bpflab.sim.check.frames import forget_arguments
 from bpflab.sim.check.kfunc_arguments import check_kfunc_arguments, pointed_size
 from bpflab.sim.check.kfunc_effects import EFFECTS, RESULTS
@@ -24,12 +25,13 @@ if TYPE_CHECKING:
     from bpflab.sim.check.subject import KfuncFacts
 
 
+THROW: Final = "bpf_throw"
 REFCOUNT_ACQUIRE: Final = "bpf_refcount_acquire_impl"
 """It gives null only for an object that is merely lent."""
 
 
-def call_kfunc(checker: Checker, state: State) -> int:
-    """Follow the call of a kernel function."""
+def call_kfunc(checker: Checker, state: State) -> int | None:
+    """Follow the call of a kernel function; None where it ends the path."""
     facts, btf = checker.subject.kfuncs.get(state.pc), checker.subject.kernel_types
     if facts is None or btf is None:
         forget_arguments(state)
@@ -37,6 +39,9 @@ def call_kfunc(checker: Checker, state: State) -> int:
         return state.pc + 1
     check_kfunc_here(checker, state, facts)
     check_kfunc_arguments(checker, state, btf, facts)
+    if facts.name == THROW:
+        throw(checker, state)
+        return None
     if facts.flags & ITERATES:
         follow_iterator(checker, state, facts, btf)
     if facts.name in EFFECTS:

@@ -70,9 +70,9 @@ def spin_unlock(checker: Checker, state: State) -> None:
     state.unlock()
 
 
-def check_left(checker: Checker, state: State) -> None:
-    """Refuse the program's end within a section."""
-    held, start = state.held, "BPF_EXIT instruction in main prog cannot be used inside"
+def check_left(checker: Checker, state: State, how: str) -> None:
+    """Refuse the program's end within a section; `how` it ends, in the kernel's words."""
+    held, start = state.held, f"{how} cannot be used inside"
     for entered, name in (
         (bool(held.irqs), "bpf_local_irq_save"),
         (bool(held.rcu), "bpf_rcu_read_lock"),

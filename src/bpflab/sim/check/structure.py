@@ -33,17 +33,18 @@ class Structure:
     targets: frozenset[int]
 
 
-def examine(insns: Sequence[Insn], *, func_info: bool) -> Structure:
+def examine(insns: Sequence[Insn], *, func_info: bool, entry: int = 0) -> Structure:
     """Find functions and targets. Raises `Refused` for a program of no valid form.
 
-    Without `func_info`, BTF for its functions, some of them may not do everything.
+    Without `func_info`, BTF for its functions, some of them may not do everything. `entry` is the start of a function
+    that nothing calls, the exception callback.
     """
-    starts = _functions(insns)
+    starts = _functions(insns, entry)
     _check_jumps(insns, starts)
     if not func_info and len(starts) > 1:
         _check_plain_functions(insns, starts[1])
     _check_forms(insns)
-    _check_reach(insns)
+    _check_reach(insns, entry)
     return Structure(starts, frozenset(target for slot in _slots(insns) for target in jump_targets(insns, slot)))
 
 
@@ -86,8 +87,8 @@ def _slots(insns: Sequence[Insn]) -> Iterator[int]:
         slot += 2 if insns[slot].is_wide else 1
 
 
-def _functions(insns: Sequence[Insn]) -> tuple[int, ...]:
-    starts = {0}
+def _functions(insns: Sequence[Insn], entry: int) -> tuple[int, ...]:
+    starts = {0, entry}
     for slot in range(len(insns)):
         target = called(insns, slot)
         if target is not None:
@@ -139,8 +140,8 @@ def _wide_problem(first: Insn, second: Insn | None) -> str:
     return "" if first.src in set(WideSource) else "unrecognized bpf_ld_imm64 insn"
 
 
-def _check_reach(insns: Sequence[Insn]) -> None:
-    reached, waiting = set(), [0]
+def _check_reach(insns: Sequence[Insn], entry: int) -> None:
+    reached, waiting = set(), [0, entry]
     while waiting:
         slot = waiting.pop()
         if slot in reached:

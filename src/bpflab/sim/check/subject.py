@@ -112,7 +112,8 @@ class Subject:
     `func_info`: it came with BTF for its functions. `kernel_types` and `own_types` are those of the kernel and of
     the program; `writable_types` says that this program may write to the kernel's objects; `returns_nothing` that
     nobody looks at its r0. `kfuncs` are the kernel functions that it calls, by the slot of the call, `symbols` what
-    else of the kernel its wide loads name.
+    else of the kernel its wide loads name. `exception_callback` is the first slot of the function that is given what
+    the program throws, 0 without one.
     """
 
     insns: tuple[Insn, ...]
@@ -136,6 +137,7 @@ class Subject:
     returns_nothing: bool = False
     kfuncs: Mapping[int, KfuncFacts] = field(default_factory=dict)
     symbols: Mapping[int, SymbolFacts] = field(default_factory=dict)
+    exception_callback: int = 0
 
     def types_of(self, btf_id: int) -> Btf | None:
         """Return where a typed pointer's type is defined: the kernel's types, or (below 0) the program's own."""

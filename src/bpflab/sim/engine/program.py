@@ -31,15 +31,19 @@ BUILDERS: Final[Mapping[int, Builder]] = MappingProxyType(
 
 
 class Program:
-    """Steps by slot, in one memory. `close` takes back the addresses of its functions, if any."""
+    """Steps by slot, in one memory. `close` takes back the addresses of its functions, if any.
 
-    __slots__ = ("_code", "insns", "memory", "name", "steps")
+    `exception_callback` is the slot of the function that a thrown exception is given to, 0 without one.
+    """
+
+    __slots__ = ("_code", "exception_callback", "insns", "memory", "name", "steps")
 
     def __init__(self, name: str, insns: tuple[Insn, ...], memory: Memory) -> None:
         self.name = name
         self.insns = insns
         self.memory = memory
         self.steps: list[StepFunction] = []
+        self.exception_callback = 0
         self._code: Region | None = None
         if any(insn.is_wide and insn.src == WideSource.FUNC for insn in insns):
             self._code = memory.add(RegionKind.CODE, bytearray(), name=name, writable=False, owner=self)

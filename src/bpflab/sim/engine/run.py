@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import dataclass
 from operator import length_hint
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, NoReturn, TypeVar
 
 from bpflab.abi.insn import MAX_CALL_FRAMES, MAX_LOOPS, MAX_TAIL_CALLS, REG_COUNT, STACK_SIZE
 from bpflab.sim.engine.diagnose import explained, unset_register_fault
@@ -38,12 +38,13 @@ _STACK_ROUND: Final = 16
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """What a call keeps of its caller: where to go on, r6 to r10, iterations left for may_goto."""
+    """What a call keeps of its caller: where to go on, r6 to r10, iterations left for may_goto, its program's depth."""
 
     program: Program
     after: int
     saved: tuple[int, ...]
     loops_left: int
+    depth: int
 
 
 class Run:
@@ -85,6 +86,7 @@ class Run:
         self.references: dict[int, str] = {}
         self.again: dict[int, int] = {}
         self.drive: Callable[[Run], int] = drive
+        self._depth = 0
         self._stacks: list[Region] = []
         self.regs: Registers = [UNSET] * REG_COUNT
         self.regs[1 : 1 + len(arguments)] = arguments
@@ -136,7 +138,28 @@ class Run:
         self.regs[1] = context
         self.scope.clear_stack(self._stacks[-1])
         self.loops_left = self.loops
+        self._depth = len(self.frames)
         self._switch(program, 0)
+        raise Switched
+
+    def throw(self, cookie: int) -> NoReturn:
+        """End all functions of the current program, from inside a kernel function: an exception. Does not return.
+
+        Its exception callback goes on in their place; without one `cookie` is what the program returns.
+        """
+        while len(self.frames) > self._depth:
+            frame = self.frames.pop()
+            if frame.after == _CALLBACK:
+                raise Fault(FaultKind.HELPER_ARGUMENT, "an exception was thrown from within a callback")
+            self._close_stack()
+            self.regs[_FRAME_REGISTERS] = frame.saved
+        callback = self.program.exception_callback
+        self.regs[_SCRATCH] = [UNSET] * 10
+        self.regs[1 if callback else 0] = cookie
+        if callback:
+            self.scope.clear_stack(self._stacks[-1])
+            self.loops_left = self.loops
+        self._switch(self.program, callback or self.leave())
         raise Switched
 
     def acquire(self, reference: int, name: str) -> None:
@@ -157,7 +180,7 @@ class Run:
         frames, regs = self.frames, self.regs
         if len(frames) + 1 >= MAX_CALL_FRAMES:
             raise Fault(FaultKind.CALL_DEPTH, f"a call would need more than {MAX_CALL_FRAMES} frames")
-        frames.append(Frame(self.program, after, tuple(regs[_FRAME_REGISTERS]), self.loops_left))
+        frames.append(Frame(self.program, after, tuple(regs[_FRAME_REGISTERS]), self.loops_left, self._depth))
         self.loops_left = self.loops
         regs[0] = UNSET
         regs[6:10] = (UNSET,) * 4
@@ -173,6 +196,7 @@ class Run:
         self.regs[1:6] = (UNSET,) * 5
         self.regs[_FRAME_REGISTERS] = frame.saved
         self.loops_left = frame.loops_left
+        self._depth = frame.depth
         if frame.after == _CALLBACK:
             raise Finished
         if frame.program is not self.program:
