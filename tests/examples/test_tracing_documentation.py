@@ -16,9 +16,8 @@ def blocks(language: str) -> list[str]:
 
 @pytest.mark.usefixtures("kernel_types")
 def test_the_examples_of_the_guide_to_tracing_pass(pytester: pytest.Pytester) -> None:
-    tracer, policy = blocks("c")
-    for name, source in (("tcp_latency.bpf.c", tracer), ("policy.bpf.c", policy)):
-        pytester.path.joinpath(name).write_text(source, encoding="utf-8")
-    latency, secrets = blocks("python")
-    pytester.makepyfile(test_latency=latency, test_secrets=secrets)
-    pytester.runpytest_inprocess("--import-mode=importlib", "--bpf=sim").assert_outcomes(passed=6)
+    for name, source in zip(("tcp_latency", "policy", "server"), blocks("c"), strict=True):
+        pytester.path.joinpath(f"{name}.bpf.c").write_text(source, encoding="utf-8")
+    latency, secrets, failures = blocks("python")
+    pytester.makepyfile(test_latency=latency, test_secrets=secrets, test_failures=failures)
+    pytester.runpytest_inprocess("--import-mode=importlib", "--bpf=sim").assert_outcomes(passed=7)

@@ -104,6 +104,10 @@ class PtRegs(RawContext):
         """Return the argument of a call at a position, the first being 0."""
         return self._values.get(self.convention.arguments[index], 0)
 
+    def offset(self, register: str) -> int:
+        """Return the byte of the structure at which a register begins; InputError when there is none of the name."""
+        return layout("pt_regs", self.arch).field(self._name(register)).offset
+
     @property
     def ret(self) -> int:
         """What the function returns."""
