@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from bpflab.abi.flags import UpdateFlag
-from bpflab.errors import ArgumentError, CodecError, MapKeyError
+from bpflab.errors import ArgumentError, BpfError, ClosedError, CodecError, MapKeyError
 from bpflab.maps.codecs import AllCpus, PerCpuValues
 
 if TYPE_CHECKING:
@@ -125,6 +125,18 @@ def test_next_key_visits_every_key_once(squares: Map[Any, Any]) -> None:
     assert sorted(seen) == list(range(10))
 
 
+def test_next_key_asks_whoever_answers_now_and_nobody_after_the_map_is_closed(squares: Map[Any, Any]) -> None:
+    first = squares.get_next_key()
+    second = squares.get_next_key(first)
+    with squares.lab.faults.fail("MAP_GET_NEXT_KEY", "EPERM"), pytest.raises(BpfError, match="EPERM"):
+        squares.get_next_key(first)
+    assert squares.get_next_key(first) == second
+    squares.close()
+    for key in (None, first):
+        with pytest.raises(ClosedError):
+            squares.get_next_key(key)
+
+
 @pytest.mark.parametrize("wrong", [-1, 2**32, "3", 3.5, None])
 def test_a_key_of_the_wrong_width_sign_or_type_is_refused_before_the_call(
     squares: Map[Any, Any], wrong: object
@@ -202,3 +214,16 @@ def test_values_per_cpu_are_summed_up() -> None:
     assert (values.sum(), values.max(), values.min(), values.mean()) == (12, 7, 1, 4.0)
     with pytest.raises(CodecError, match=r"values.field\('packets'\).sum\(\)"):
         PerCpuValues([b"x"]).sum()
+
+
+def test_bytes_go_in_as_any_buffer_of_the_right_size_and_come_out_as_bytes(make: Callable[..., Map[Any, Any]]) -> None:
+    raw = make("hash", key=4, value=3, max_entries=8)
+    for index, kind in enumerate((bytes, bytearray, memoryview)):
+        raw[kind(bytes([index, 0, 0, 1]))] = kind(b"abc")
+        assert raw[bytes([index, 0, 0, 1])] == b"abc"
+        assert type(raw[bytes([index, 0, 0, 1])]) is bytes
+    for wrong in (b"ab", b"abcd", bytearray(4), b""):
+        with pytest.raises(CodecError, match=f"{len(wrong)} bytes are given .*; 3 are expected"):
+            raw[bytes(4)] = wrong
+    with pytest.raises(CodecError, match=r"5 bytes are given .*; 4 are expected"):
+        raw[bytes(5)] = b"abc"

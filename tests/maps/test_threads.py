@@ -29,6 +29,20 @@ def test_threads_that_share_a_map_never_see_each_others_values(make: Callable[..
     assert len(shared) == 0
 
 
+def test_threads_that_walk_by_next_key_do_not_lead_each_other_astray(make: Callable[..., Map[Any, Any]]) -> None:
+    shared = make("array", key="u32", value="u64", max_entries=ROUNDS)
+
+    def walk(_: int) -> bool:
+        seen, key = list[int](), shared.get_next_key()
+        while key is not None:
+            seen.append(key)
+            key = shared.get_next_key(key)
+        return seen == list(range(ROUNDS))
+
+    with ThreadPoolExecutor(WORKERS) as pool:
+        assert all(pool.map(walk, range(WORKERS)))
+
+
 def test_threads_walk_over_a_map_while_others_write(make: Callable[..., Map[Any, Any]]) -> None:
     shared = make("hash", key="u32", value="u64", max_entries=4096)
     stay = {number: number for number in range(1000)}

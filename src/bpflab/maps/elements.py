@@ -18,11 +18,12 @@ from bpflab.backend.slots import SlotPool
 from bpflab.errors import ArgumentError, CodecError
 from bpflab.maps.codecs.base import UNFIT
 from bpflab.maps.handle import MapHandle
-from bpflab.maps.slots import ElementSlot
+from bpflab.maps.slots import ElementSlot, NextKeySlot
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
+    from bpflab.backend.base import Backend
     from bpflab.backend.descriptor import Descriptor
     from bpflab.lab import Lab
     from bpflab.maps.codecs.base import BaseCodec
@@ -43,7 +44,7 @@ class ElementMap(MapHandle[K, V]):
     def __init__(self, lab: Lab, descriptor: Descriptor, shape: MapShape) -> None:
         super().__init__(lab, descriptor, shape)
         self._errno = lab.backend.errno
-        self._made: WeakSet[ElementSlot] = WeakSet()
+        self._made: WeakSet[ElementSlot | NextKeySlot] = WeakSet()
         self._slots = SlotPool(self._new_slot)
         self._take = self._slots.take
         self._pop = self._slots.pop
@@ -65,10 +66,14 @@ class ElementMap(MapHandle[K, V]):
         shape, backend = self.shape, self.lab.backend
         key = shape.key if shape.key_size else None
         slot = ElementSlot(backend, self.fileno(), key, shape.value, quick=shape.type in PLAIN)
+        self._enlist(slot, backend)
+        return slot
+
+    def _enlist(self, slot: ElementSlot | NextKeySlot, backend: Backend) -> None:
+        """Keep a slot that was made for a backend among those which `rebind` reaches."""
         self._made.add(slot)
         if self.lab.backend is not backend:  # changed by another thread before the slot was known
-            slot.bind(self.lab.backend, quick=shape.type in PLAIN)
-        return slot
+            slot.bind(self.lab.backend, quick=self.shape.type in PLAIN)
 
     def _keyed(self, key: K) -> ElementSlot:
         """Take a slot and write the key into it. The cheap paths do the same in place: a call costs."""

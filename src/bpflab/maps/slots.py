@@ -53,20 +53,27 @@ class ElementSlot:
 
 
 class NextKeySlot:
-    """The memory of one step from key to key: put `key[0]` and call; `next[0]` is what follows."""
+    """The memory of one step from key to key: call `first`, or put `key[0]` and call `after`; then read `next[0]`."""
 
-    __slots__ = ("_address", "attr", "call", "key", "next")
+    __slots__ = ("__weakref__", "_attrs", "after", "first", "key", "next")
 
     def __init__(self, backend: Backend, fd: int, key_codec: BaseCodec[Any]) -> None:
-        self.key, self._address = key_codec.cell()
+        self.key, key_address = key_codec.cell()
         self.next, next_address = key_codec.cell()
-        fields = {"map_fd": fd, "key": 0, "next_key": next_address}
-        self.attr = Attr(Command.MAP_GET_NEXT_KEY, fields)
-        self.call = prepared(backend, Command.MAP_GET_NEXT_KEY, self.attr)
+        first = {"map_fd": fd, "key": 0, "next_key": next_address}
+        self._attrs = (
+            Attr(Command.MAP_GET_NEXT_KEY, first),
+            Attr(Command.MAP_GET_NEXT_KEY, {**first, "key": key_address}),
+        )
+        self.bind(backend)
 
-    def point(self, *, at_start: bool) -> None:
-        """Ask for the first key, or for the one after `key[0]`."""
-        self.attr["key"] = 0 if at_start else self._address
+    def bind(self, backend: Backend, *, quick: bool = False) -> None:
+        """Prepare the calls for a backend, from the first on or instead of the one before.
+
+        They are never quick: a step goes over all buckets that are empty, which may be a million.
+        """
+        del quick
+        self.first, self.after = (prepared(backend, Command.MAP_GET_NEXT_KEY, attr) for attr in self._attrs)
 
 
 def prepared(backend: Backend, command: Command, attr: Attr, *, quick: bool = False) -> Callable[[], int]:

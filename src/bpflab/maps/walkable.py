@@ -9,19 +9,22 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from bpflab.abi.commands import Command
 from bpflab.abi.errno import Errno
-from bpflab.abi.map_rules import MapOp
+from bpflab.abi.map_rules import PLAIN, MapOp
 from bpflab.arguments import check_iterable
+from bpflab.backend.slots import SlotPool
 from bpflab.errors import MapBusyError
 from bpflab.maps.batch_call import BatchReader, RawBatch, batch_refusal, chunk_entries
 from bpflab.maps.codecs.base import UNFIT
 from bpflab.maps.codecs.plain import BytesCodec
-from bpflab.maps.elements import LookupMap
+from bpflab.maps.elements import ENOENT, LookupMap
 from bpflab.maps.handle import MapHandle
 from bpflab.maps.slots import ElementSlot, NextKeySlot
 from bpflab.maps.walk import STEPS_PER_ENTRY, ChangedTooOften, walk_by_next_key
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+    from bpflab.maps.codecs.base import BaseCodec
 
 K = TypeVar("K")
 V = TypeVar("V")
@@ -94,18 +97,25 @@ class WalkableMap(LookupMap[K, V]):
 
         For a key that is gone most types answer with the first key again.
         """
-        slot = NextKeySlot(self.lab.backend, self.fileno(), self.shape.key)
-        slot.point(at_start=key is None)
+        steps = self._steps
+        try:
+            slot = steps.pop()
+        except IndexError:
+            slot = steps.make()
+        call = slot.first
         if key is not None:
+            call = slot.after
             try:
                 slot.key[0] = key
             except UNFIT as reason:
                 raise self._unfit("key", self.shape.key, key, reason) from None
-        if slot.call() < 0 and (errno := self._settle(slot.call)):
-            if errno == Errno.ENOENT:
+        if call() < 0 and (errno := self._settle(call)):
+            steps.give(slot)
+            if errno == ENOENT:
                 return None
             raise self.error(Command.MAP_GET_NEXT_KEY, errno, key)
         following: K = slot.next[0]
+        steps.give(slot)
         return following
 
     def has_batch(self, command: Command) -> bool:
@@ -116,6 +126,21 @@ class WalkableMap(LookupMap[K, V]):
             refused = offered and batch_refusal(self.lab.backend, self.fileno(), command) in NO_BATCH
             known = self._batches[command] = offered and not refused
         return known
+
+    def close(self) -> None:
+        """Close this descriptor of the map, as `ElementMap.close` does."""
+        super().close()
+        self._steps.clear()
+
+    @cached_property
+    def _steps(self) -> SlotPool[NextKeySlot]:
+        return SlotPool(lambda: self._new_step(self.shape.key))
+
+    def _new_step(self, codec: BaseCodec[Any]) -> NextKeySlot:
+        backend = self.lab.backend
+        slot = NextKeySlot(backend, self.fileno(), codec)
+        self._enlist(slot, backend)
+        return slot
 
     @cached_property
     def _batches(self) -> dict[Command, bool]:
@@ -162,13 +187,14 @@ class WalkableMap(LookupMap[K, V]):
         return self._next_keys()
 
     def _next_keys(self) -> Iterator[bytes]:
-        slot, probe = NextKeySlot(self.lab.backend, self.fileno(), BytesCodec(self.shape.key_size)), self._raw_slot()
+        slot, probe = self._new_step(BytesCodec(self.shape.key_size)), self._raw_slot()
 
         def next_key(key: bytes | None) -> bytes | None:
-            slot.point(at_start=key is None)
+            call = slot.first
             if key is not None:
+                call = slot.after
                 slot.key[0] = key
-            if slot.call() < 0:
+            if call() < 0:
                 if (errno := self._errno()) != Errno.ENOENT:
                     raise self.error(Command.MAP_GET_NEXT_KEY, errno, key)
                 return None
@@ -185,8 +211,10 @@ class WalkableMap(LookupMap[K, V]):
             raise self._changed_too_often() from None
 
     def _raw_slot(self) -> ElementSlot:
-        key, value = BytesCodec(self.shape.key_size), BytesCodec(self.shape.value.size)
-        return ElementSlot(self.lab.backend, self.fileno(), key, value)
+        key, value, backend = BytesCodec(self.shape.key_size), BytesCodec(self.shape.value.size), self.lab.backend
+        slot = ElementSlot(backend, self.fileno(), key, value, quick=self.shape.type in PLAIN)
+        self._enlist(slot, backend)
+        return slot
 
     def _changed_too_often(self) -> MapBusyError:
         return MapBusyError(

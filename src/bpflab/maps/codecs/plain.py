@@ -7,11 +7,26 @@ import struct
 from typing import TYPE_CHECKING, Any
 
 from bpflab.errors import ArgumentError, CodecError
-from bpflab.maps.codecs.base import BaseCodec
+from bpflab.maps.codecs.base import BaseCodec, CodecCell
 
 if TYPE_CHECKING:
     from bpflab.abi.layout import ByteOrder
     from bpflab.maps.codecs.base import Readable
+
+
+class BytesCell(CodecCell[bytes]):
+    """A cell of bytes as they are: those of the right type and size need no codec."""
+
+    __slots__ = ()
+
+    def __getitem__(self, _: int, /) -> bytes:
+        return self._view.tobytes()
+
+    def __setitem__(self, _: int, value: bytes, /) -> None:
+        if type(value) is bytes and len(value) == len(self._view):
+            self._view[:] = value
+        else:
+            self._codec.pack_into(self._view, 0, value)
 
 
 class BytesCodec(BaseCodec[bytes]):
@@ -22,6 +37,11 @@ class BytesCodec(BaseCodec[bytes]):
     def __init__(self, size: int) -> None:
         self.size = size
         self.name = f"bytes of {size}"
+
+    def cell(self) -> tuple[BytesCell, int]:
+        """Make the memory of one value; it and its address."""
+        made = BytesCell(self)
+        return made, made.address
 
     def pack(self, value: bytes, /) -> bytes:
         """Return the bytes; CodecError when there are more or fewer than `size`."""
