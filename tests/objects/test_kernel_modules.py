@@ -42,6 +42,11 @@ SEC("tc") int plain(void *ctx) { own_function(bpf_core_field_offset(struct both,
 SEC("tc") int calls(void *ctx) { set_nat(find_conn(1)); own_function(2); return 0; }
 SEC("tc") int reads(void *ctx) { return (long)&conn_table; }
 SEC("tc") int asks(void *ctx) { return bpf_core_field_offset(struct conn, mark); }
+SEC("fentry/set_nat") int watches(void *ctx) { return 0; }
+SEC("fexit/own_function") int watches_own(void *ctx) { return 0; }
+SEC("fentry/nf_nat:set_nat") int watches_named(void *ctx) { return 0; }
+SEC("fentry/nf_conntrack:set_nat") int watches_other(void *ctx) { return 0; }
+SEC("fentry/vmlinux:set_nat") int watches_kernel(void *ctx) { return 0; }
 SEC("tc") int guesses(void *ctx) { absent_function(1); return 0; }
 char _license[] SEC("license") = "GPL";
 """
@@ -258,3 +263,44 @@ def test_a_weak_function_of_no_module_is_poisoned_with_the_reason(spec: ObjectSp
     assert [each.reason for each in program.poisoned] == [
         "the kernel has no function absent_function (looked through: vmlinux, and of modules nf_conntrack, nf_nat)"
     ]
+
+
+@pytest.mark.parametrize("program", ["watches", "watches_named"])
+def test_a_function_of_a_module_is_attached_to_by_the_modules_descriptor(
+    kernel: ModularKernel, spec: ObjectSpec, program: str
+) -> None:
+    with Lab(kernel) as lab:
+        lab.load(spec, programs=[program])
+        call = kernel.calls("PROG_LOAD")[-1]
+        assert (call.attach_btf_id, kernel.module(call.attach_btf_obj_fd)) == (AFTER + 3, "nf_nat")
+        assert kernel.open_modules() == {"nf_nat"}
+
+
+def test_a_function_of_the_kernel_is_attached_to_without_a_look_at_modules(
+    kernel: ModularKernel, spec: ObjectSpec
+) -> None:
+    with Lab(kernel) as lab:
+        lab.load(spec, programs=["watches_own"])
+    call = kernel.calls("PROG_LOAD")[-1]
+    assert (call.attach_btf_id, call.attach_btf_obj_fd) == (BASE.require("own_function"), 0)
+    assert not asked(kernel)
+
+
+@pytest.mark.parametrize(("program", "module"), [("watches_other", "nf_conntrack"), ("watches_kernel", "vmlinux")])
+def test_a_function_is_looked_for_in_the_module_that_is_named(
+    kernel: ModularKernel, spec: ObjectSpec, program: str, module: str
+) -> None:
+    with (
+        Lab(kernel) as lab,
+        pytest.raises(
+            ObjectError, match=rf"'{program}': .* no func 'set_nat' \(module '{module}' was asked for; looked"
+        ),
+    ):
+        lab.load(spec, programs=[program])
+
+
+def test_modules_are_read_once_for_all_programs_of_an_object(kernel: ModularKernel, spec: ObjectSpec) -> None:
+    with Lab(kernel) as lab:
+        lab.load(spec, programs=["calls", "reads", "asks", "watches"])
+        assert len(kernel.calls("BTF_GET_FD_BY_ID")) == len(kernel.contents)
+        assert kernel.open_modules() == {"nf_conntrack", "nf_nat"}

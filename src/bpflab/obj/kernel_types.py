@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from bpflab.abi.btf import BtfKind
     from bpflab.obj.btf import Btf
 
+VMLINUX: Final = "vmlinux"
+"""The name of the kernel's own BTF among those of modules."""
 _MOST_NAMED: Final = 8
 
 
@@ -54,13 +56,19 @@ class KernelTypes:
         self.own = own
         self._ask = modules
 
-    def symbol(self, name: str, kind: BtfKind) -> Found | None:
-        """Find a function or variable."""
-        type_id = self.own.find(name, kind)
-        if type_id is not None:
-            return Found(self.own, type_id)
+    def symbol(self, name: str, kind: BtfKind, module: str = "") -> Found | None:
+        """Find a function or variable; `module` names the one to look at alone, `vmlinux` for the kernel itself."""
+        type_id = self.own.find(name, kind) if module in {"", VMLINUX} else None
+        if type_id is not None or module == VMLINUX:
+            return None if type_id is None else Found(self.own, type_id)
         return next(
-            (Found(m.btf, each, m.name) for m in self._loaded for each in m.btf.ids(name, kind, own=True)), None
+            (
+                Found(m.btf, each, m.name)
+                for m in self._loaded
+                if module in {"", m.name}
+                for each in m.btf.ids(name, kind, own=True)
+            ),
+            None,
         )
 
     def types(self, name: str, fits: Callable[[Btf, int], bool]) -> tuple[Found, ...]:

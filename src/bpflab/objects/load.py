@@ -48,13 +48,13 @@ def load_object(
     _check_byteorder(lab, spec)
     with KernelModules(lab) as modules:
         spec = fitted(lab.backend, spec, wanted, keep=rodata or (), modules=modules.read)
-        of_modules = modules.keep(modules_of(spec))
-    btf, refusal = load_btf(lab, spec)
-    used = create_maps(lab, spec, btf, maps or {})
-    others = inside or {}
-    ops = create_ops(lab, spec, btf)
-    fixed = Surroundings(used, btf, of_modules, spec.modules)
-    live = {name: load_program_spec(lab, spec.programs[name], fixed, others.get(name)) for name in wanted}
+        of_modules = {name: modules.keep(name) for name in modules_of(spec)}
+        btf, refusal = load_btf(lab, spec)
+        used = create_maps(lab, spec, btf, maps or {})
+        others = inside or {}
+        ops = create_ops(lab, spec, btf)
+        around = Surroundings(used, btf, modules, of_modules, spec.modules)
+        live = {name: load_program_spec(lab, spec.programs[name], around, others.get(name)) for name in wanted}
     initialise_maps(spec, used, live)
     made = {name: each.made(live) for name, each in ops.items()}
     return LoadedObject(lab, spec, used, live, btf_refusal=refusal, ops=made)

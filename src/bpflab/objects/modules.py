@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Final
 
 from bpflab.abi.commands import Command
@@ -14,17 +14,16 @@ from bpflab.errors import NotPermittedError, SyscallError
 from bpflab.obj.relocations import RelocationKind
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator
     from typing import Self
 
     from bpflab.lab import Lab
     from bpflab.obj.btf import Btf
-    from bpflab.obj.kernel_types import Modules
+    from bpflab.obj.kernel_types import KernelTypes, Modules
     from bpflab.obj.spec import ObjectSpec
 
 NAME_ROOM: Final = 64
 """Bytes for the name of a BTF object; names of modules are shorter (MODULE_NAME_LEN, linux/moduleparam.h)."""
-VMLINUX: Final = "vmlinux"
 
 
 class KernelModules:
@@ -36,6 +35,8 @@ class KernelModules:
     def __init__(self, lab: Lab) -> None:
         self._lab = lab
         self._opened: dict[str, Descriptor] = {}
+        self._kept: dict[str, Descriptor] = {}
+        self._found: Modules | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -46,7 +47,24 @@ class KernelModules:
         self._opened.clear()
 
     def read(self, base: Btf) -> Modules:
-        """Read the types of all modules that are loaded; `base` is the kernel's own, which theirs continue."""
+        """Read the types of all modules that are loaded, once; `base` is the kernel's own, which theirs continue."""
+        if self._found is None:
+            self._found = self._read(base)
+        return self._found
+
+    def types(self, base: Btf) -> KernelTypes:
+        """Return the kernel's types, which go on to the modules' where something is missing."""
+        from bpflab.obj.kernel_types import KernelTypes
+
+        return KernelTypes(base, partial(self.read, base))
+
+    def keep(self, name: str) -> Descriptor:
+        """Give a descriptor to the Lab: a program is loaded with it, and perhaps loaded again for its log."""
+        if name not in self._kept:
+            self._kept[name] = self._lab.own(self._opened.pop(name))
+        return self._kept[name]
+
+    def _read(self, base: Btf) -> Modules:
         from bpflab.obj.kernel_types import Module, Modules
 
         found, why_not = [], ""
@@ -57,12 +75,10 @@ class KernelModules:
             why_not = _reason(problem)
         return Modules(tuple(found), why_not)
 
-    def keep(self, names: Iterable[str]) -> dict[str, Descriptor]:
-        """Give descriptors to the Lab: a program is loaded with them, and perhaps loaded again for its log."""
-        return {name: self._lab.own(self._opened.pop(name)) for name in names}
-
     def _open_all(self) -> Iterator[tuple[str, int]]:
         """Open the modules' BTF, and give name and bytes of each; what programs loaded, and what just went, is not."""
+        from bpflab.obj.kernel_types import VMLINUX
+
         number = 0
         while (following := self._next(number)) > number:
             number = following

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from bpflab.abi.flags import ProgFlag
@@ -24,30 +24,33 @@ if TYPE_CHECKING:
     from bpflab.maps.base import Map
     from bpflab.obj.relocations import Relocation
     from bpflab.obj.spec import ProgramSpec
+    from bpflab.objects.modules import KernelModules
     from bpflab.programs.program import Program
 
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """What programs of one object refer to: its maps, its BTF, and the BTF of kernel modules.
+    """What programs of one object refer to: its maps, its BTF, and the kernel's modules.
 
-    `called` names the modules whose functions programs call, in the order in which calls number them.
+    `of_modules` are the BTF of modules that instructions refer to, `called` names those whose functions programs
+    call, in the order in which calls number them.
     """
 
     maps: Mapping[str, Map[Any, Any]]
-    btf: Descriptor | None = None
-    modules: Mapping[str, Descriptor] = field(default_factory=dict)
-    called: Sequence[str] = ()
+    btf: Descriptor | None
+    modules: KernelModules
+    of_modules: Mapping[str, Descriptor]
+    called: Sequence[str]
 
     def fd(self, relocation: Relocation) -> int:
         """Return the descriptor that an instruction is to have."""
-        targets: Mapping[str, Map[Any, Any] | Descriptor] = self.maps if relocation.kind.about_map else self.modules
+        targets: Mapping[str, Map[Any, Any] | Descriptor] = self.maps if relocation.kind.about_map else self.of_modules
         return targets[relocation.symbol].fileno()
 
     @property
     def options(self) -> dict[str, AttrValue]:
         """The attr field by which calls find the functions of modules; entry 0 stands for the kernel itself."""
-        fds = [self.modules[name].fileno() for name in self.called]
+        fds = [self.of_modules[name].fileno() for name in self.called]
         return {"fd_array": struct.pack(f"={1 + len(fds)}i", 0, *fds)} if fds else {}
 
 
@@ -61,7 +64,7 @@ def load_program_spec(lab: Lab, spec: ProgramSpec, around: Surroundings, inside:
     insns = bytearray(spec.insns)
     for relocation in spec.relocations:
         patch_imm(insns, relocation.insn, around.fd(relocation), lab.backend.byteorder)
-    options = load_options(lab, spec, around.btf, inside) | around.options
+    options = load_options(lab, spec, around, inside)
     request = LoadRequest(spec.type, bytes(insns), spec.name, spec.license, options)
     program = adopt(lab, request, _sent(lab, request, spec))
     program.spec = spec
@@ -79,14 +82,15 @@ def _sent(lab: Lab, request: LoadRequest, spec: ProgramSpec) -> int:
 
 
 def load_options(
-    lab: Lab, spec: ProgramSpec, btf: Descriptor | None, inside: Program | None = None
+    lab: Lab, spec: ProgramSpec, around: Surroundings, inside: Program | None = None
 ) -> dict[str, AttrValue]:
     """Return the attr fields that a spec asks for beside type, code, name and licence."""
     flags = (ProgFlag.SLEEPABLE if spec.sleepable else 0) | (ProgFlag.XDP_HAS_FRAGS if spec.xdp_frags else 0)
-    options: dict[str, AttrValue] = {"prog_flags": int(flags) | spec.prog_flags, **attach_target(lab, spec, inside)}
+    target = attach_target(lab, spec, around.modules, inside)
+    options: dict[str, AttrValue] = {"prog_flags": int(flags) | spec.prog_flags, **target, **around.options}
     if spec.attach_type is not None:
         options["expected_attach_type"] = int(spec.attach_type)
-    return options if btf is None else options | _source_lines(spec, btf)
+    return options if around.btf is None else options | _source_lines(spec, around.btf)
 
 
 def _source_lines(spec: ProgramSpec, btf: Descriptor) -> dict[str, AttrValue]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
 from bpflab.abi.attach_types import AttachType
@@ -15,16 +16,20 @@ if TYPE_CHECKING:
     from bpflab.lab import Lab
     from bpflab.obj.btf import Btf
     from bpflab.obj.spec import ProgramSpec
+    from bpflab.objects.modules import KernelModules
     from bpflab.programs.program import Program
 
 PREFIXES = {AttachType.TRACE_RAW_TP: "btf_trace_", AttachType.TRACE_ITER: "bpf_iter_"}
 """What the kernel puts before the name of a tracepoint's type and of an iterator's function."""
 
 
-def attach_target(lab: Lab, spec: ProgramSpec, inside: Program | None = None) -> dict[str, AttrValue]:
+def attach_target(
+    lab: Lab, spec: ProgramSpec, modules: KernelModules, inside: Program | None = None
+) -> dict[str, AttrValue]:
     """Return `attach_btf_id` for the types that need one, the member of a struct of operations, or nothing.
 
-    `inside` is the program whose function is meant, in the place of one of the kernel.
+    A function of one of the kernel's `modules` is told with the descriptor of the module's BTF. `inside` is the
+    program whose function is meant, in the place of one of the kernel.
     """
     if spec.type is ProgType.STRUCT_OPS:
         return _member(lab.backend, spec)
@@ -42,7 +47,7 @@ def attach_target(lab: Lab, spec: ProgramSpec, inside: Program | None = None) ->
             f"Program {spec.name!r} replaces a function of another program; say of which: "
             f"obj = lab.open(...), obj.attach_to({spec.name!r}, {spec.attach_to!r}, inside=other.programs.name)."
         )
-    return {"attach_btf_id": _kernel_btf_id(lab.backend, spec, spec.attach_to)}
+    return _in_kernel(lab.backend, spec, spec.attach_to, modules)
 
 
 def _function_of(lab: Lab, spec: ProgramSpec, name: str, inside: Program) -> int:
@@ -81,8 +86,20 @@ def kernel_types_of(backend: Backend, what: str) -> Btf:
     return kernel_types(raw)
 
 
-def _kernel_btf_id(backend: Backend, spec: ProgramSpec, target: str) -> int:
-    types = kernel_types_of(backend, f"Program {spec.name!r}")
+def _in_kernel(backend: Backend, spec: ProgramSpec, target: str, modules: KernelModules) -> dict[str, AttrValue]:
+    """Find what a program attaches to, given as `function` or `module:function`, as libbpf does."""
+    own = kernel_types_of(backend, f"Program {spec.name!r}")
     prefix = "bpf_lsm_" if spec.type is ProgType.LSM else PREFIXES.get(spec.attach_type or AttachType(0), "")
     kind = BtfKind.TYPEDEF if spec.attach_type is AttachType.TRACE_RAW_TP else BtfKind.FUNC
-    return types.require(prefix + target, kind)
+    module, _, name = target.rpartition(":")
+    types = modules.types(own)
+    found = types.symbol(prefix + name, kind, module)
+    if found is None:
+        close = get_close_matches(prefix + name, set(types.names(kind, (prefix + name)[: len(prefix) + 2])), n=3)
+        similar = f" Similar: {', '.join(close)}." if close else ""
+        looked = f"module {module!r} was asked for; {types.looked_through}" if module else types.looked_through
+        raise ObjectError(
+            f"Program {spec.name!r}: the kernel's BTF has no {kind.name.lower()} {prefix + name!r} ({looked}).{similar}"
+        )
+    place: dict[str, AttrValue] = {"attach_btf_id": found.type_id}
+    return place | ({"attach_btf_obj_fd": modules.keep(found.module).fileno()} if found.module else {})

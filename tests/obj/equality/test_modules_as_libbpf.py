@@ -40,6 +40,7 @@ SEC("tc") int reads(void *ctx)
 {
 	return (long)&lab_table + (long)&lab_nothing + bpf_core_field_offset(struct lab_conn, mark);
 }
+SEC("fentry/a_of_second") int watches(void *ctx) { return 0; }
 char _license[] SEC("license") = "GPL";
 """
 
@@ -119,11 +120,14 @@ class ModularMock(MockBackend):
 def told(calls: list[Call], kernel: Modular) -> dict[str, list[str]]:
     """Write the programs that were loaded with the names of modules in the place of descriptors."""
     found = {}
-    for call in [each for each in calls if each.command == "PROG_LOAD" and each.prog_name in {"calls", "reads"}]:
+    for call in [
+        each for each in calls if each.command == "PROG_LOAD" and each.prog_name in {"calls", "reads", "watches"}
+    ]:
         code = Code(call.insns, sys.byteorder)
         lines = [f"{code.opcode(at):x} {code.src(at)} {code.off(at)} {kernel.named(code.imm(at))}" for at in code]
         lines += [f"and {kernel.named(code.imm(at + 1))}" for at in code if code.is_wide(at)]
         fds = [fd for (fd,) in struct.iter_unpack("=i", call.fd_array or b"")]
+        lines.append(f"attached to {call.attach_btf_id} of {kernel.named(call.attach_btf_obj_fd)}")
         found[call.prog_name] = [*lines, *(kernel.named(fd) for fd in fds)]
     return found
 
@@ -142,3 +146,4 @@ def test_modules_are_told_to_the_kernel_as_libbpf_tells_them(libbpf: Callable[..
     assert found == expected
     assert found["calls"][-3:] == ["0", "second", "first"]
     assert "and second" in found["reads"]
+    assert any(line.endswith("of second") for line in found["watches"])
