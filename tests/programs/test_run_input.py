@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import ctypes
+import struct
 from contextlib import nullcontext
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -18,7 +20,11 @@ from bpflab.abi.run_rules import RULES
 from bpflab.asm import exit_, mov, r0
 from bpflab.backend.attr import Attr, AttrValue
 from bpflab.errors import ArgumentError, CannotRunError, InputError
+from bpflab.programs.inputs import context_bytes
 from bpflab.programs.program import Program
+
+if TYPE_CHECKING:
+    from bpflab.abi.layout import ByteOrder
 
 PACKET = bytes(64)
 PACKET_TYPES = ["xdp", "sched_cls", "socket_filter", "cgroup_skb", "lwt_xmit"]
@@ -50,6 +56,27 @@ def test_a_packet_is_refused_in_words_exactly_when_the_kernel_refuses_it(bpf: La
     if not allowed:
         with pytest.raises(InputError, match=f"{size} bytes"):
             program.run(bytes(size))
+
+
+NUMBERS = st.integers(0, 2**32 - 1)
+
+
+@given(
+    words=st.lists(NUMBERS, min_size=6, max_size=6),
+    meta=st.integers(0, 54).map(lambda words: 4 * words),
+    size=st.integers(230, 5000),
+    order=st.sampled_from(["little", "big"]),
+)
+def test_an_xdp_context_goes_in_with_the_end_of_its_packet_and_with_what_can_be_set(
+    words: list[int], meta: int, size: int, order: ByteOrder
+) -> None:
+    words[0], words[3] = meta, max(words[3], 1)
+    code = "<6I" if order == "little" else ">6I"
+    came_out = XdpMd.from_bytes(struct.pack(code, *words), order)
+    given_ = XdpMd(data=meta, ingress_ifindex=words[3], rx_queue_index=words[4])
+    expected = struct.pack(code, meta, size, 0, words[3], words[4], 0)
+    for ctx in (came_out, given_):
+        assert context_bytes(ProgType.XDP, RULES[ProgType.XDP], ctx, size, order) == expected
 
 
 SKB_TYPES = ["sched_cls", "sched_act", "socket_filter", "cgroup_skb", "lwt_in", "lwt_out", "lwt_xmit"]

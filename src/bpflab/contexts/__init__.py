@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import TYPE_CHECKING
 
 from bpflab.abi.context import layout_of, run_layout_of
@@ -97,12 +98,14 @@ _BY_STRUCTURE: dict[str, type[Context | RawContext]] = {
 _BY_TYPE: dict[ProgType, type[Context | RawContext]] = {ProgType.TRACEPOINT: Record, ProgType.SK_SKB: SkSkb}
 
 
+@cache
 def context_layout(prog_type: ProgType) -> ContextLayout | None:
     """Return what a run of this type takes as context; None where that is no fixed structure."""
     found = run_layout_of(prog_type)
     return layout_of(prog_type) if found is None and prog_type in SIMULATED else found
 
 
+@cache
 def context_class(prog_type: ProgType) -> type[Context | RawContext]:
     """Return the class of the contexts that a test run of this type takes and gives."""
     if prog_type in _BY_TYPE:

@@ -63,11 +63,12 @@ class Context:
 
     def to_bytes(self, byteorder: ByteOrder = sys.byteorder) -> bytes:
         """Return the structure's bytes, fields that were not given as zero."""
-        buffer = bytearray(self.layout().size)
+        layout, prefix = self.layout(), _prefix(byteorder)
+        buffer = bytearray(layout.size)
         for name, value in self._known().items():
-            field = self.layout().field(name)
+            field = layout.field(name)
             items = value if isinstance(value, tuple) else (value,)
-            struct.pack_into(_prefix(byteorder) + field.code, buffer, field.offset, *items)
+            struct.pack_into(prefix + field.code, buffer, field.offset, *items)
         return bytes(buffer)
 
     def _known(self) -> dict[str, ContextValue]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import struct
+from functools import cache
+from typing import TYPE_CHECKING, Any
 
 from bpflab.abi.flags import RunFlag
 from bpflab.abi.run_rules import ETH_HLEN, INSTEAD, IP_HEADERS, RULES, SIMULATED, XDP_MAX_META, RunRule, Want
@@ -112,23 +114,34 @@ def _typed_bytes(prog_type: ProgType, ctx: AnyContext | bytes, size: int, byteor
         raise InputError(
             f"ctx is a {type(ctx).__name__}; {prog_type.name} programs take {expected.__name__}(...) or its bytes."
         )
-    if isinstance(ctx, XdpMd):
-        ctx = _with_packet_end(ctx, size)
-    return ctx.to_bytes(byteorder)
+    return _with_packet_end(ctx, size, byteorder) if isinstance(ctx, XdpMd) else ctx.to_bytes(byteorder)
 
 
-def _with_packet_end(ctx: XdpMd, size: int) -> XdpMd:
-    # The kernel wants data_end to be the packet's length in every context that is not all zero.
-    given = {name: getattr(ctx, name) for name in ("data", "ingress_ifindex", "rx_queue_index")}
-    meta = given["data"]
+def _with_packet_end(ctx: XdpMd, size: int, byteorder: ByteOrder) -> bytes:
+    """Return the bytes of the fields that a run takes, checked with each other.
+
+    The kernel wants data_end to be the packet's length in every context that is not all zero.
+    """
+    meta: Any = ctx.data
+    interface, queue = ctx.ingress_ifindex, ctx.rx_queue_index
     if meta > min(size - ETH_HLEN, XDP_MAX_META) or meta % 4:
         raise InputError(
             f"XdpMd(data={meta}) says that {meta} bytes at the front are metadata; expected a multiple of 4, at most "
             f"{XDP_MAX_META}, that leaves an Ethernet header of the {size} bytes given."
         )
-    if given["rx_queue_index"] and not given["ingress_ifindex"]:
+    if queue and not interface:
         raise InputError("XdpMd(rx_queue_index=...) needs ingress_ifindex, the interface that has the queue.")
-    return XdpMd(**given, data_end=size)
+    names, packed = _xdp_structure(byteorder)
+    values = {"data": meta, "data_end": size, "ingress_ifindex": interface, "rx_queue_index": queue}
+    return packed.pack(*[values.get(name, 0) for name in names])
+
+
+@cache
+def _xdp_structure(byteorder: ByteOrder) -> tuple[tuple[str, ...], struct.Struct]:
+    """Return the fields of `struct xdp_md`, which lie one behind the other, and the format of them all."""
+    fields = XdpMd.layout().fields
+    codes = "".join(field.code for field in fields)
+    return tuple(field.name for field in fields), struct.Struct(f"{'<' if byteorder == 'little' else '>'}{codes}")
 
 
 def _check_raw(prog_type: ProgType, rule: RunRule, raw: bytes) -> None:
