@@ -68,6 +68,10 @@ class Interleaving:
             self._pass_on()
         self.waiting.discard(self.own.cpu)
 
+    def others(self) -> set[int]:
+        """Return the CPUs beside this one that still run."""
+        return set(self.alive) - {self.own.cpu}
+
     def _one(self, cpu: int, run: Callable[[], T], outcome: list[T], errors: list[BaseException]) -> None:
         self.own.cpu = cpu
         with self.changed:

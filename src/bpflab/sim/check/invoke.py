@@ -179,6 +179,8 @@ def _result(checker: Checker, state: State, made: Call) -> Value | None:
     value = _pointer_result(checker, made)
     if returns.or_null and not _is_there(made):
         value = value._replace(nullable=True, id=checker.new_id())
+    elif value.map is not None and value.map.res_lock is not None:
+        value = value._replace(id=checker.new_id())
     if made.held and made.helper.name in CASTS:
         value = value._replace(reference=made.held)
     if returns.kind is ReturnKind.BTF_PTR:

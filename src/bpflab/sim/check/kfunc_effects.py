@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 from bpflab.abi.btf import BtfKind
 from bpflab.abi.errno import Errno
 from bpflab.abi.kernel_contexts import KERNEL_CONTEXTS
-from bpflab.sim.check import owned, sections
+from bpflab.sim.check import owned, res_locks, sections
 from bpflab.sim.check.types import Kind
 from bpflab.sim.check.value import ANY, Value
 
@@ -62,6 +62,8 @@ RESULTS: Final[dict[str, Callable[[Checker, State], Value | None]]] = {
     "bpf_cast_to_kern_ctx": _cast_to_context,
     "bpf_rdonly_cast": _cast_to_type,
     "bpf_session_cookie": _session_cookie,
+    "bpf_res_spin_lock": res_locks.taken,
+    "bpf_res_spin_lock_irqsave": res_locks.taken,
     "bpf_obj_new_impl": owned.own_object,
     "bpf_percpu_obj_new_impl": owned.own_percpu_object,
     "bpf_refcount_acquire_impl": owned.another_reference,
@@ -87,6 +89,10 @@ EFFECTS: Final[dict[str, Callable[[Checker, State], None]]] = {
     "bpf_preempt_enable": sections.preempt_enable,
     "bpf_local_irq_save": sections.irq_save,
     "bpf_local_irq_restore": sections.irq_restore,
+    "bpf_res_spin_lock": res_locks.lock,
+    "bpf_res_spin_lock_irqsave": res_locks.lock_irqsave,
+    "bpf_res_spin_unlock": res_locks.unlock,
+    "bpf_res_spin_unlock_irqrestore": res_locks.unlock_irqrestore,
     "bpf_obj_drop_impl": owned.drop,
     "bpf_percpu_obj_drop_impl": owned.drop,
     "bpf_xdp_pull_data": _moves_packet,

@@ -69,9 +69,15 @@ def _learn_null(state: State, pointer: Value, *, is_null: bool) -> bool:
         state.references = tuple(each for each in state.references if each.id != pointer.reference)
     state.replace(
         lambda other: other.nullable and other.id == pointer.id,
-        lambda other: constant(0) if is_null else other._replace(nullable=False, id=0),
+        lambda other: constant(0) if is_null else _known(other),
     )
     return True
+
+
+def _known(pointer: Value) -> Value:
+    """Give a pointer that is not null; one to a value with a lock stays known from others to the same map."""
+    locked = pointer.map is not None and pointer.map.res_lock is not None
+    return pointer._replace(nullable=False, id=pointer.id if locked else 0)
 
 
 def _is_cast(state: State, pointer: Value) -> bool:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 from bpflab.abi.errno import Errno
 from bpflab.abi.kfuncs import KfuncFlag
 from bpflab.sim.check.memory import check_memory
-from bpflab.sim.check.state import Spill
+from bpflab.sim.check.state import Lock, Spill
 from bpflab.sim.check.types import Kind
 from bpflab.sim.check.value import Value
 
@@ -23,6 +23,7 @@ UNDER_LOCK: Final = frozenset(
         *("bpf_list_front", "bpf_list_back", "bpf_rbtree_add_impl", "bpf_rbtree_remove", "bpf_rbtree_first"),
         *("bpf_rbtree_root", "bpf_rbtree_left", "bpf_rbtree_right", "bpf_refcount_acquire_impl"),
         *("bpf_iter_num_new", "bpf_iter_num_next", "bpf_iter_num_destroy"),
+        *("bpf_res_spin_lock", "bpf_res_spin_unlock", "bpf_res_spin_lock_irqsave", "bpf_res_spin_unlock_irqrestore"),
     }
 )
 """Kernel functions that may be called while a spin lock is held (kfunc_spin_allowed)."""
@@ -60,13 +61,15 @@ def spin_lock(checker: Checker, state: State) -> None:
     """Take a spin lock: one at a time."""
     if state.held.lock:
         checker.refuse("Locking two bpf_spin_locks are not allowed", Errno.EINVAL)
-    state.held = state.held._replace(lock=True)
+    state.held = state.held._replace(locks=(Lock(),))
 
 
 def spin_unlock(checker: Checker, state: State) -> None:
     """Give the spin lock back, and with it the objects of lists and trees that it keeps."""
     if not state.held.lock:
         checker.refuse("bpf_spin_unlock without taking a lock", Errno.EINVAL)
+    if state.held.locks[-1].resilient:
+        checker.refuse("bpf_spin_unlock of different lock", Errno.EINVAL)
     state.unlock()
 
 
@@ -109,29 +112,29 @@ def preempt_enable(checker: Checker, state: State) -> None:
     state.held = state.held._replace(preempt=state.held.preempt - 1)
 
 
-def irq_save(checker: Checker, state: State) -> None:
+def irq_save(checker: Checker, state: State, reg: int = 1) -> None:
     """Save the state of interrupts on the stack, and disable them."""
-    place = _irq_place(checker, state)
-    check_memory(checker, state, 1, place, WORD, write=True)
+    place = _irq_place(checker, state, reg)
+    check_memory(checker, state, reg, place, WORD, write=True)
     number = checker.new_id()
     state.frames[place.frame].spills[place.off] = Spill(WORD, Value(Kind.IRQ_FLAG, id=number))
     state.held = state.held._replace(irqs=(*state.held.irqs, number))
 
 
-def irq_restore(checker: Checker, state: State) -> None:
+def irq_restore(checker: Checker, state: State, reg: int = 1) -> None:
     """Restore the state of interrupts that was saved last."""
-    place = _irq_place(checker, state)
+    place = _irq_place(checker, state, reg)
     spill = state.frames[place.frame].spills.get(place.off)
     if spill is None or spill.value.kind is not Kind.IRQ_FLAG:
-        checker.refuse("expected an initialized irq flag as arg#0", Errno.EINVAL)
+        checker.refuse(f"expected an initialized irq flag as arg#{reg - 1}", Errno.EINVAL)
     if spill.value.id != state.held.irqs[-1:][0]:
         checker.refuse(f"cannot restore irq state out of order, expected id={state.held.irqs[-1]}")
     del state.frames[place.frame].spills[place.off]
     state.held = state.held._replace(irqs=state.held.irqs[:-1])
 
 
-def _irq_place(checker: Checker, state: State) -> Value:
-    value = state.regs[1]
+def _irq_place(checker: Checker, state: State, reg: int) -> Value:
+    value = state.regs[reg]
     if value.kind is not Kind.STACK or value.varies:
-        checker.refuse("arg#0 doesn't point to an irq flag on stack", Errno.EINVAL)
+        checker.refuse(f"arg#{reg - 1} doesn't point to an irq flag on stack", Errno.EINVAL)
     return value

@@ -55,17 +55,34 @@ class Reference(NamedTuple):
     slot: int
 
 
-class Held(NamedTuple):
-    """What a path is within: a spin lock, RCU and non-preemptible sections, and the states of interrupts it saved."""
+class Lock(NamedTuple):
+    """A lock that is held: whose it is (what a pointer points to, and in which map or type), and of which kind.
 
-    lock: bool = False
+    `owner` (0, 0) is not known; `resilient` says that it is a bpf_res_spin_lock, `irq` that it was taken with the
+    state of interrupts.
+    """
+
+    owner: tuple[int, int] = (0, 0)
+    resilient: bool = False
+    irq: bool = False
+
+
+class Held(NamedTuple):
+    """What a path is within: spin locks, RCU and non-preemptible sections, and the states of interrupts it saved."""
+
+    locks: tuple[Lock, ...] = ()
     rcu: int = 0
     preempt: int = 0
     irqs: tuple[int, ...] = ()
 
-    def shape(self) -> tuple[bool, int, int, int]:
+    @property
+    def lock(self) -> bool:
+        """Whether a lock is held."""
+        return bool(self.locks)
+
+    def shape(self) -> tuple[int, int, int, int]:
         """Give what must be the same for two states to be alike."""
-        return self.lock, self.rcu, self.preempt, len(self.irqs)
+        return len(self.locks), self.rcu, self.preempt, len(self.irqs)
 
 
 class Path:
@@ -153,8 +170,8 @@ class State:
         self.replace(lambda value: value.reference == reference, lambda value: value._replace(reference=0, lent=True))
 
     def unlock(self) -> None:
-        """Give the lock back: pointers to what lists and trees own become numbers."""
-        self.held = self.held._replace(lock=False)
+        """Give the lock back that was taken last: pointers to what lists and trees own become numbers."""
+        self.held = self.held._replace(locks=self.held.locks[:-1])
         self.replace(lambda value: value.lent, lambda _value: SCALAR)
 
     def move_packet(self) -> None:

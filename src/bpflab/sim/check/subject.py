@@ -52,7 +52,8 @@ class MapFacts:
     `frozen` is the content of a map that neither the program nor user space can change any more
     (.rodata); the check reads constants from it as the kernel does. Empty otherwise. `value_type` is the value's type
     in the BTF that it was made with, which is the program's own where both are of one object; `pointers` are the
-    offsets in a value of pointers to objects, with their types, and `per_cpu` those of objects that each CPU has.
+    offsets in a value of pointers to objects, with their types, and `per_cpu` those of objects that each CPU has;
+    `res_lock` is the offset of a bpf_res_spin_lock.
     """
 
     id: int
@@ -66,6 +67,7 @@ class MapFacts:
     value_type: int = 0
     pointers: tuple[tuple[int, int], ...] = ()
     per_cpu: frozenset[int] = frozenset()
+    res_lock: int | None = None
     inner: MapFacts | None = None
 
 
