@@ -135,6 +135,7 @@ def test_a_guest_of_another_python_keeps_its_byte_code_in_the_cache(
 @pytest.mark.usefixtures("mirror")
 def test_a_guest_of_the_hosts_python_shares_its_byte_code(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("bpflab.runner.bytecode.is_the_hosts", lambda _: True)
+    monkeypatch.delenv("PYTHONPYCACHEPREFIX", raising=False)
     assert "PYTHONPYCACHEPREFIX" not in launch().environment
 
 
