@@ -152,6 +152,10 @@ class InputError(ProgramError, ValueError):
     """What `run()` was given cannot be given to a program of this type; says why, in words."""
 
 
+class RefusedInputError(InputError, SyscallError):
+    """The kernel refused what was given to a run, and the text says why; `failure` has the facts of the call."""
+
+
 class CannotRunError(ProgramError, NotSupportedError):
     """Programs of this type cannot be run on demand here; says what to do instead."""
 

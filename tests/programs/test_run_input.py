@@ -19,7 +19,7 @@ from bpflab.abi.prog_types import ProgType
 from bpflab.abi.run_rules import RULES
 from bpflab.asm import exit_, mov, r0
 from bpflab.backend.attr import Attr, AttrValue
-from bpflab.errors import ArgumentError, CannotRunError, InputError
+from bpflab.errors import ArgumentError, CannotRunError, InputError, SyscallError
 from bpflab.programs.inputs import context_bytes
 from bpflab.programs.program import Program
 
@@ -101,6 +101,13 @@ def test_an_ip_header_that_is_not_whole_is_refused_in_words_where_the_kernel_ref
         ):
             with pytest.raises(InputError, match=told_of(size, least)) if size < least else nullcontext():
                 run(packet)
+
+
+@pytest.mark.bpf(kernel="6.18")
+def test_an_input_that_the_kernel_refused_keeps_the_facts_of_its_answer(bpf: Lab) -> None:
+    with pytest.raises(SyscallError) as caught:
+        loaded(bpf, "sched_cls").run(bytes(12) + b"\x08\x00" + bytes(19))
+    assert (caught.value.errno, caught.value.failure.arguments["data_size_in"]) == (EINVAL, 33)
 
 
 def told_of(size: int, least: int) -> str:

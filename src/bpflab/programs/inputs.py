@@ -56,19 +56,20 @@ def check_data(prog_type: ProgType, rule: RunRule, size: int) -> None:
         raise InputError(f"The packet has {size} bytes; {_a(name)} test run takes at most {rule.max_data}.")
 
 
-def check_ip_header(prog_type: ProgType, rule: RunRule, packet: bytes) -> None:
-    """Check a packet that was refused with EINVAL for an IP header that is not whole; InputError in words.
+def ip_header_mistake(prog_type: ProgType, rule: RunRule, packet: bytes) -> str:
+    """Say in words that a packet which was refused with EINVAL has no whole IP header; empty when it needs none.
 
     Asked afterwards, as older kernels run such packets.
     """
     said = int.from_bytes(packet[ETH_HLEN - 2 : ETH_HLEN])
     header, size = IP_HEADERS.get(said, ("", 0)) if rule.whole_ip else ("", 0)
-    if size and len(packet) < ETH_HLEN + size:
-        raise InputError(
-            f"The packet has {len(packet)} bytes, and its Ethernet type says {header}; {_a(prog_type.name)} program is "
-            f"run with the whole {header} header, at least {ETH_HLEN + size} bytes. Append what is missing of it, or "
-            f"set another Ethernet type."
-        )
+    if not size or len(packet) >= ETH_HLEN + size:
+        return ""
+    return (
+        f"The packet has {len(packet)} bytes, and its Ethernet type says {header}; {_a(prog_type.name)} program is run "
+        f"with the whole {header} header, at least {ETH_HLEN + size} bytes. Append what is missing of it, or set "
+        f"another Ethernet type."
+    )
 
 
 def check_options(prog_type: ProgType, rule: RunRule, *, repeat: int, flags: int, cpu: int | None, batch: int) -> None:

@@ -16,8 +16,8 @@ from bpflab.backend.base import is_simulating
 from bpflab.backend.call import syscall_error
 from bpflab.backend.slots import SlotPool
 from bpflab.contexts import context_layout
-from bpflab.errors import EAGAIN, EBUSY, EINTR
-from bpflab.programs.inputs import check_data, check_ip_header, check_options, context_bytes, packet_bytes, rule_of
+from bpflab.errors import EAGAIN, EBUSY, EINTR, RefusedInputError
+from bpflab.programs.inputs import check_data, check_options, context_bytes, ip_header_mistake, packet_bytes, rule_of
 from bpflab.programs.result import RunResult
 from bpflab.programs.tally import instruction_counter
 
@@ -223,8 +223,6 @@ class Runner:
         return bytes(slot.ctx_out[: struct.unpack_from("=I", slot.attr, CTX_SIZE_OUT)[0]])
 
     def _error(self, errno: int, packet: bytes, ctx: bytes | None, numbers: tuple[int, int, int, int]) -> Exception:
-        if errno == EINVAL:
-            check_ip_header(self._type, self._rule, packet)
         repeat, flags, cpu, batch_size = numbers
         given = {
             "data_size_in": len(packet),
@@ -235,7 +233,9 @@ class Runner:
             "batch_size": batch_size,
         }
         advice = f"Program {self._program.name!r} of type {self._type.name} could not be run on this input."
-        return syscall_error(Command.PROG_TEST_RUN, errno, {**given}, advice)
+        error = syscall_error(Command.PROG_TEST_RUN, errno, {**given}, advice)
+        mistake = ip_header_mistake(self._type, self._rule, packet) if errno == EINVAL else ""
+        return RefusedInputError(mistake, error.failure) if mistake else error
 
 
 def address(buffer: bytearray) -> int:
