@@ -39,7 +39,6 @@ if TYPE_CHECKING:
     from bpflab.sim.relocate import Addresses
     from bpflab.sim.request import Request
 
-RES_LOCK: Final = "bpf_res_spin_lock"
 RDONLY_PROG: Final = int(MapFlag.RDONLY_PROG)
 MAY_WRITE: Final = frozenset({ProgType.STRUCT_OPS})
 """Types whose programs may write to some fields of the kernel's objects; which ones is not looked at."""
@@ -179,10 +178,16 @@ def facts(target: SimMap) -> MapFacts:
         frozen=target.sys_lookup(bytes(4), 0) if constant and small else b"",
         value_type=target.spec.btf_value_type_id if target.btf is not None else 0,
         pointers=kernel_pointers(target, target.kernel.types.btf) if target.fields else (),
-        res_lock=next((each.offset for each in target.fields if each.name == RES_LOCK), None),
+        res_lock=_place(target, "bpf_res_spin_lock"),
+        work=_place(target, "bpf_wq"),
         per_cpu=frozenset(each.offset for each in target.fields if each.name == PER_CPU),
         inner=inner_facts(inner) if inner else None,
     )
+
+
+def _place(target: SimMap, name: str) -> int | None:
+    """Return the offset of a field of the kernel's in a map's value, None where there is none."""
+    return next((field.offset for field in target.fields if field.name == name), None)
 
 
 def inner_facts(template: MapTraits) -> MapFacts:

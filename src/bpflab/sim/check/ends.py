@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 from bpflab.abi.errno import Errno
 from bpflab.abi.insn import CallSource
 from bpflab.abi.prog_types import ProgType
-from bpflab.sim.check.sections import check_left
+from bpflab.sim.check.sections import check_left, may_sleep
 from bpflab.sim.check.types import Kind
 from bpflab.sim.check.value import Value, lower_half, signed_bounds
 
@@ -44,13 +44,14 @@ def throw(checker: Checker, state: State) -> None:
 
 
 def check_callback(checker: Checker, frame: Frame, result: Value) -> None:
-    """Check what a callback returns: 0 or 1, and a timer's function always 0."""
+    """Check what a callback returns: 0 or 1, and one that is called later always 0."""
     subject, insn = checker.subject, checker.subject.insns[frame.site]
     timer = insn.src == CallSource.HELPER and subject.helpers.helper(insn.imm).name == "timer_set_callback"
+    later = timer or may_sleep(checker, frame)
     if result.kind is Kind.UNSET:
         checker.refuse("R0 !read_ok")
     if result.kind is Kind.SCALAR:
-        _check_range(checker, result, (0, int(not timer)), "callback return")
+        _check_range(checker, result, (0, int(not later)), "callback return")
 
 
 def _check_held(checker: Checker, state: State, how: str) -> None:

@@ -21,7 +21,7 @@ from bpflab.sim.check.arguments import Call, check_arguments
 from bpflab.sim.check.ends import check_callback, end_program
 from bpflab.sim.check.frames import forget_arguments, open_frame, wait_for_callback
 from bpflab.sim.check.kfunc import call_kfunc
-from bpflab.sim.check.sections import check_helper_here, spin_lock, spin_unlock
+from bpflab.sim.check.sections import check_helper_here, sleepable, spin_lock, spin_unlock
 from bpflab.sim.check.sockets import CASTS, struct_id
 from bpflab.sim.check.state import Reference
 from bpflab.sim.check.typed import one_of_all
@@ -95,7 +95,7 @@ def leave(checker: Checker, state: State, insn: Insn) -> int | None:
 
 
 def _call_helper(checker: Checker, state: State, number: int) -> int:
-    helper = _allowed_helper(checker, number)
+    helper = _allowed_helper(checker, state, number)
     check_helper_here(checker, state, helper.name, sleeps=helper.sleeps)
     made = Call(helper)
     check_arguments(checker, state, made)
@@ -128,7 +128,7 @@ def _given_to_callback(state: State, name: str) -> list[Value]:
     return [first, *[ANY] * (taken - 2), state.regs[given]]
 
 
-def _allowed_helper(checker: Checker, number: int) -> Helper:
+def _allowed_helper(checker: Checker, state: State, number: int) -> Helper:
     subject = checker.subject
     if number not in subject.helpers:
         checker.refuse(f"invalid func unknown#{number}", Errno.EINVAL)
@@ -137,7 +137,7 @@ def _allowed_helper(checker: Checker, number: int) -> Helper:
         checker.refuse(f"program of this type cannot use helper bpf_{helper.name}#{number}", Errno.EINVAL)
     if not subject.gpl and helper.needs_gpl(subject.type):
         checker.refuse("cannot call GPL-restricted function from non-GPL compatible program", Errno.EINVAL)
-    if helper.sleeps and not subject.sleepable:
+    if helper.sleeps and not sleepable(checker, state):
         checker.refuse("helper call might sleep in a non-sleepable prog", Errno.EINVAL)
     return helper
 

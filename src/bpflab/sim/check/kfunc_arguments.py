@@ -22,13 +22,15 @@ if TYPE_CHECKING:
     from bpflab.sim.check.value import Value
 
 NULLABLE: Final = ("__nullable", "__opt")
-IGNORED: Final = ("__ign", "__irq_flag")
+IGNORED: Final = ("__ign", "__irq_flag", "__prog")
 """Endings of parameters that are not looked at, or that the call's own rule looks at."""
 CONSTANT: Final = ("__k", "__szk")
 SIZE: Final = ("__sz", "__szk")
 MADE: Final = "__uninit"
 BEING_MADE: Final = "___init"
 DYNPTR: Final = "bpf_dynptr"
+OWN_RULE: Final = frozenset({"bpf_wq", "bpf_res_spin_lock"})
+"""Fields of map values that only some functions take, which look at them themselves."""
 CLONE: Final = "bpf_dynptr_clone"
 WRITES: Final = "bpf_dynptr_slice_rdwr"
 OF_PACKETS: Final = frozenset({"bpf_dynptr_from_skb", "bpf_dynptr_from_xdp"})
@@ -67,7 +69,7 @@ def _check_pointer(checker: Checker, state: State, btf: Btf, facts: KfuncFacts, 
     value, parameter = state.regs[reg], facts.proto.parameters[reg - 1]
     pointer = resolved(btf, parameter.type_id)
     target = resolved(btf, pointer.type_id) if isinstance(pointer, Pointer) else pointer
-    if value.constant == 0 and parameter.name.endswith(NULLABLE):
+    if target.name in OWN_RULE or (value.constant == 0 and parameter.name.endswith(NULLABLE)):
         return
     if value.nullable and value.kind in {Kind.BTF, Kind.TRUSTED_BTF} and parameter.name.endswith(NULLABLE):
         checker.refuse(f"arg#{reg - 1} is ptr_or_null_ expected ptr_ or socket", Errno.EINVAL)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 from bpflab.abi.btf import BtfKind
 from bpflab.abi.errno import Errno
 from bpflab.abi.kernel_contexts import KERNEL_CONTEXTS
-from bpflab.sim.check import owned, res_locks, sections
+from bpflab.sim.check import owned, res_locks, sections, works
 from bpflab.sim.check.types import Kind
 from bpflab.sim.check.value import ANY, Value
 
@@ -93,6 +93,9 @@ EFFECTS: Final[dict[str, Callable[[Checker, State], None]]] = {
     "bpf_res_spin_lock_irqsave": res_locks.lock_irqsave,
     "bpf_res_spin_unlock": res_locks.unlock,
     "bpf_res_spin_unlock_irqrestore": res_locks.unlock_irqrestore,
+    "bpf_wq_init": works.init,
+    "bpf_wq_set_callback_impl": works.set_callback,
+    "bpf_wq_start": works.start,
     "bpf_obj_drop_impl": owned.drop,
     "bpf_percpu_obj_drop_impl": owned.drop,
     "bpf_xdp_pull_data": _moves_packet,

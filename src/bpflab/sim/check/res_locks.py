@@ -86,7 +86,7 @@ def _owner(checker: Checker, state: State) -> tuple[int, int]:
         return (0, 0)
     if value.kind is Kind.BTF and value.btf < 0:
         return (value.reference or value.id, value.btf)
-    if value.kind is not Kind.MAP_VALUE or value.map is None:
+    if value.kind is not Kind.MAP_VALUE or value.map is None or value.nullable:
         checker.refuse("arg#0 doesn't point to map value or allocated object", Errno.EINVAL)
     if value.varies:
         text = f"R1 doesn't have constant offset. {NAME}_lock has to be at the constant offset"

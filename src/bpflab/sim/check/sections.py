@@ -13,10 +13,11 @@ from bpflab.sim.check.value import Value
 
 if TYPE_CHECKING:
     from bpflab.sim.check.checker import Checker
-    from bpflab.sim.check.state import State
+    from bpflab.sim.check.state import Frame, State
     from bpflab.sim.check.subject import KfuncFacts
 
 WORD: Final = 8
+SLEEPING_CALLBACK: Final = "bpf_wq_set_callback_impl"
 UNDER_LOCK: Final = frozenset(
     {
         *("bpf_list_push_front_impl", "bpf_list_push_back_impl", "bpf_list_pop_front", "bpf_list_pop_back"),
@@ -29,13 +30,24 @@ UNDER_LOCK: Final = frozenset(
 """Kernel functions that may be called while a spin lock is held (kfunc_spin_allowed)."""
 
 
+def may_sleep(checker: Checker, frame: Frame) -> bool:
+    """Whether a function is the callback of a work queue, which may sleep whatever the program may."""
+    facts = checker.subject.kfuncs.get(frame.site) if frame.callback else None
+    return facts is not None and facts.name == SLEEPING_CALLBACK
+
+
+def sleepable(checker: Checker, state: State) -> bool:
+    """Whether what runs here may sleep."""
+    return checker.subject.sleepable or any(may_sleep(checker, frame) for frame in state.frames)
+
+
 def check_kfunc_here(checker: Checker, state: State, facts: KfuncFacts) -> None:
     """Refuse a kernel function that may not be called within the sections that the path is in."""
     held = state.held
     if held.lock and facts.name not in UNDER_LOCK:
         checker.refuse("function calls are not allowed while holding a lock", Errno.EINVAL)
     if facts.flags & KfuncFlag.SLEEPABLE:
-        if not checker.subject.sleepable:
+        if not sleepable(checker, state):
             checker.refuse(f"program must be sleepable to call sleepable kfunc {facts.name}")
         if held.rcu:
             checker.refuse(f"kernel func {facts.name} is sleepable within rcu_read_lock region")

@@ -53,7 +53,7 @@ class MapFacts:
     (.rodata); the check reads constants from it as the kernel does. Empty otherwise. `value_type` is the value's type
     in the BTF that it was made with, which is the program's own where both are of one object; `pointers` are the
     offsets in a value of pointers to objects, with their types, and `per_cpu` those of objects that each CPU has;
-    `res_lock` is the offset of a bpf_res_spin_lock.
+    `res_lock` and `work` are the offsets of a bpf_res_spin_lock and of a bpf_wq.
     """
 
     id: int
@@ -68,6 +68,7 @@ class MapFacts:
     pointers: tuple[tuple[int, int], ...] = ()
     per_cpu: frozenset[int] = frozenset()
     res_lock: int | None = None
+    work: int | None = None
     inner: MapFacts | None = None
 
 
