@@ -18,6 +18,7 @@ from bpflab.programs.verifier import VerifierError
 SOURCE = Path(__file__).with_name("exception_programs.bpf.c")
 SETTINGS = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 NAMES = findall(r"BAD\(\"[\w/]+\", (\w+)\)\(", SOURCE.read_text())
+pytestmark = pytest.mark.usefixtures("kernel_types")
 WORDS = st.one_of(st.integers(0, 9), st.integers(0, (1 << 64) - 1))
 
 

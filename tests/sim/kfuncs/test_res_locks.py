@@ -20,6 +20,7 @@ SOURCE = Path(__file__).with_name("lock_programs.bpf.c")
 SETTINGS = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 PROGRAMS = ("takes_one", "takes_two", "takes_two_quietly", "takes_one_by_its_sign")
 BROKEN = findall(r"\nBAD\((\w+)\)", SOURCE.read_text())
+pytestmark = pytest.mark.usefixtures("kernel_types")
 INDEXES = st.integers(0, 3)
 
 

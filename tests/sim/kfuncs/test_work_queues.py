@@ -18,6 +18,7 @@ from bpflab.programs.verifier import VerifierError
 
 SOURCE = Path(__file__).with_name("work_programs.bpf.c")
 SETTINGS = settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+pytestmark = pytest.mark.usefixtures("kernel_types")
 BROKEN = findall(r"\nBAD\((\w+)\)", SOURCE.read_text())
 
 

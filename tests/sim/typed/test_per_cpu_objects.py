@@ -28,6 +28,7 @@ STEPS = st.lists(
     min_size=1,
     max_size=12,
 )
+pytestmark = pytest.mark.usefixtures("kernel_types")
 Pair = tuple[LoadedObject, LoadedObject]
 
 
