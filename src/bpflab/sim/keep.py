@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from bpflab.sim.kernel import SimKernel
-    from bpflab.sim.world import Interface, World
+    from bpflab.sim.topology import Interface
+    from bpflab.sim.world import World
 
 
 class KeptWorld:

@@ -10,7 +10,8 @@ from bpflab.sim import routing
 
 if TYPE_CHECKING:
     from bpflab.sim.events import Redirect
-    from bpflab.sim.world import Address, World
+    from bpflab.sim.topology import Address
+    from bpflab.sim.world import World
 
 DESTINATIONS: Final = {4: (slice(16, 20), b"\x08\x00"), 6: (slice(24, 40), b"\x86\xdd")}
 """Where a header has the destination, by its version, and what the link calls such packets."""

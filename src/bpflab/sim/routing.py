@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from bpflab.sim.world import Address, Route, World
+    from bpflab.sim.topology import Address, Route
+    from bpflab.sim.world import World
 
 MAIN_TABLE = 254
 """RT_TABLE_MAIN of linux/rtnetlink.h."""

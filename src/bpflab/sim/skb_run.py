@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from bpflab.sim.kernel import SimKernel
     from bpflab.sim.memory import Scope
     from bpflab.sim.test_run import RunInput
-    from bpflab.sim.world import Interface
+    from bpflab.sim.topology import Interface
 
 LOOPBACK: Final = 1
 MAX_GSO_SEGS: Final = 0xFFFF

@@ -13,7 +13,7 @@ from bpflab.errors import ArgumentError
 from bpflab.maps.codecs.references import Target
 from bpflab.programs.program import Program
 from bpflab.sim.path import Fate, Hook
-from bpflab.sim.world import Interface
+from bpflab.sim.topology import Interface
 
 PACKET = bytes(12) + b"\x08\x00\x45" + bytes(49)
 TCX_NEXT = -1

@@ -14,7 +14,7 @@ from bpflab.sim.skb import Skb
 if TYPE_CHECKING:
     from bpflab.sim.bind import Buffer
     from bpflab.sim.test_run import Environment
-    from bpflab.sim.world import Address, Interface, Route
+    from bpflab.sim.topology import Address, Interface, Route
 
 FIELDS: Final = (
     "family:B l4_protocol:B sport:H dport:H tot_len|mtu_result:H ifindex:I tos|rt_metric:I src:16s dst:16s "
