@@ -18,6 +18,9 @@ KIND_FLAG: Final = 1 << 31
 MAX_RESOLVE_DEPTH: Final = 32
 """How many modifiers, typedefs or arrays the kernel follows from one type."""
 
+EXCEPTION_CALLBACK: Final = "exception_callback:"
+"""A declaration tag on a program's main function begins with this; the name of the callback follows."""
+
 
 class BtfKind(IntEnum):
     """What a BTF type is, from the BTF_KIND_ constants."""

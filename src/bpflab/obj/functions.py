@@ -46,6 +46,11 @@ class Functions:
         """The functions that are programs, in the order of the file."""
         return tuple(each for found in self._by_section.values() for each in found if each.program)
 
+    def called(self, name: str) -> Function | None:
+        """Find a function that is no program by its name."""
+        others = (each for found in self._by_section.values() for each in found if not each.program)
+        return next((each for each in others if each.name == name), None)
+
     def holds(self, section: int) -> bool:
         """Say whether a section number is one of code."""
         return section in self._by_section

@@ -1,7 +1,8 @@
 """Join a program with the functions it needs, and say which maps its instructions mean.
 
 Each function is laid behind the program once, in the order of first use, followed by what it calls; calls and
-loads of function addresses get their distance. What is left for a loader is listed as relocations.
+loads of function addresses get their distance. The callback of its exceptions, which nothing calls, comes last. What
+is left for a loader is listed as relocations.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 from bpflab.abi.elf import RelocationType
 from bpflab.abi.insn import INSN_SIZE, CallSource, WideSource
 from bpflab.errors import ObjectError
+from bpflab.obj.exceptions import NO_CALLBACKS
 from bpflab.obj.functions import Function
 from bpflab.obj.insns import Code
 from bpflab.obj.relocations import Extern, ExternKind, Relocation, RelocationKind
@@ -45,13 +47,21 @@ class Linker:
     """Links the programs of one object."""
 
     def __init__(
-        self, elf: Elf, functions: Functions, places: MapPlaces, externs: Mapping[str, Extern], kconfig: MapSpec | None
+        self,
+        elf: Elf,
+        functions: Functions,
+        places: MapPlaces,
+        externs: Mapping[str, Extern],
+        *,
+        kconfig: MapSpec | None = None,
+        callbacks: Mapping[str, str] = NO_CALLBACKS,
     ) -> None:
         self._elf = elf
         self._functions = functions
         self._places = places
         self._externs = externs
         self._kconfig = kconfig
+        self._callbacks = callbacks
         self._known: dict[Function, dict[int, Reference]] = {}
         self._linked = 0
 
@@ -70,7 +80,8 @@ class Linker:
 
     def _starts(self, program: Function) -> dict[Function, int]:
         """Give each function that the program needs a start, in slots: as libbpf, each before what it calls itself."""
-        starts, way, end = {program: 0}, [self._called(program)], program.size // INSN_SIZE
+        starts, end = {program: 0}, program.size // INSN_SIZE
+        way = [self._callback(program), self._called(program)]
         while way:
             target = next((each for each in way[-1] if each not in starts), None)
             if target is None:
@@ -86,6 +97,11 @@ class Linker:
 
     def _called(self, function: Function) -> Iterator[Function]:
         return (each for each in self._references(function).values() if isinstance(each, Function))
+
+    def _callback(self, program: Function) -> Iterator[Function]:
+        """Give the function for the program's exceptions; one that the object lacks is for the kernel to refuse."""
+        named = self._functions.called(self._callbacks[program.name]) if program.name in self._callbacks else None
+        return iter((named,) if named else ())
 
     def _bytes(self, function: Function) -> bytes:
         return self._elf.sections[function.section].data[function.offset : function.offset + function.size]

@@ -14,6 +14,7 @@ from bpflab.obj.btf_maps import btf_maps
 from bpflab.obj.btf_place import object_btf
 from bpflab.obj.data_maps import data_maps
 from bpflab.obj.elf import Elf, read_elf
+from bpflab.obj.exceptions import exception_callbacks
 from bpflab.obj.externs import find_externs, kconfig_map, settle
 from bpflab.obj.functions import Function, Functions
 from bpflab.obj.legacy_maps import legacy_maps
@@ -58,7 +59,7 @@ def _spec(elf: Elf, name: str, path: Path | None) -> ObjectSpec:
     places = (*defined, *data_maps(elf, btf, name), *arena_variables(elf, btf, defined))
     externs = find_externs(elf, btf)
     kconfig = kconfig_map(btf, externs, name)
-    linker = Linker(elf, functions, MapPlaces(places), externs, kconfig)
+    linker = Linker(elf, functions, MapPlaces(places), externs, kconfig=kconfig, callbacks=exception_callbacks(btf))
     raw_ext = elf.content(".BTF.ext")
     cutter = InfoCutter(btf, read_btf_ext(raw_ext, btf) if btf and raw_ext else EMPTY)
     license_text = _text(elf.content("license") or b"")

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import struct
-from typing import TYPE_CHECKING, Final, NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
-from bpflab.abi.btf import BtfKind, FuncLinkage
+from bpflab.abi.btf import EXCEPTION_CALLBACK, BtfKind, FuncLinkage
 from bpflab.abi.errno import Errno
 from bpflab.obj.btf_layout import resolved
 from bpflab.obj.btf_types import Enum, Enum64, Func, FuncProto, Int
@@ -18,9 +18,6 @@ if TYPE_CHECKING:
     from bpflab.sim.btf import SimBtf
     from bpflab.sim.log import Log
     from bpflab.sim.programs import Records
-
-TAG: Final = "exception_callback:"
-"""A declaration tag on the program's main function begins with this; the name of the callback follows."""
 
 
 def exception_callback(records: Records, btf: SimBtf | None, log: Log) -> int:
@@ -44,7 +41,11 @@ def _starts(records: Records, btf: Btf) -> dict[int, int]:
 def _declared(btf: Btf, main: int) -> list[str]:
     from bpflab.sim.check.owned import tags_of  # brings the whole check, which a program without BTF may not need
 
-    return [tag.removeprefix(TAG) for tag in tags_of(btf).get((main, -1), ()) if tag.startswith(TAG)]
+    return [
+        tag.removeprefix(EXCEPTION_CALLBACK)
+        for tag in tags_of(btf).get((main, -1), ())
+        if tag.startswith(EXCEPTION_CALLBACK)
+    ]
 
 
 def _slot(name: str, starts: Mapping[int, int], btf: Btf, log: Log) -> int:

@@ -1,14 +1,6 @@
 #include <linux/bpf.h>
 #include <bpf/bpf_helpers.h>
-
-extern void bpf_throw(__u64 cookie) __ksym;
-extern void bpf_rcu_read_lock(void) __ksym;
-extern void bpf_preempt_disable(void) __ksym;
-
-#define EXCEPTION_CALLBACK(name) __attribute__((btf_decl_tag("exception_callback:" #name)))
-/* Names a function in a way that is never gone, so that the object's loader brings it along. */
-#define BRINGS(name) \
-	asm volatile("r1 = 0\nif r1 == 0 goto +2\nr1 = " #name " ll" ::: "r0", "r1", "r2", "r3", "r4", "r5")
+#include <bpf/bpf_kfuncs.h>
 
 struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
@@ -71,10 +63,9 @@ SEC("tc") int in_functions(struct __sk_buff *skb)
 	return outer(depth) + 1000;
 }
 
-EXCEPTION_CALLBACK(handler)
+__exception_cb(handler)
 SEC("tc") int with_handler(struct __sk_buff *skb)
 {
-	BRINGS(handler);
 	return outer(depth) + 1000;
 }
 
@@ -90,10 +81,9 @@ SEC("tc") int calls_further(struct __sk_buff *skb)
 	return goes_on(skb) + 8;
 }
 
-EXCEPTION_CALLBACK(handler)
+__exception_cb(handler)
 SEC("tc") int throws_after(struct __sk_buff *skb)
 {
-	BRINGS(handler);
 	return goes_on(skb) + outer(depth);
 }
 
@@ -167,10 +157,9 @@ __noinline int returns_too_much(__u64 given)
 	return 64;
 }
 
-EXCEPTION_CALLBACK(returns_too_much)
+__exception_cb(returns_too_much)
 BAD("cgroup_skb/egress", handler_returns_too_much)(struct __sk_buff *skb)
 {
-	BRINGS(returns_too_much);
 	if (depth)
 		bpf_throw(cookie);
 	return 1;
@@ -182,15 +171,14 @@ __noinline int throws_again(__u64 given)
 	return 0;
 }
 
-EXCEPTION_CALLBACK(throws_again)
+__exception_cb(throws_again)
 BAD("tc", handler_throws)(struct __sk_buff *skb)
 {
-	BRINGS(throws_again);
 	bpf_throw(cookie);
 	return 0;
 }
 
-EXCEPTION_CALLBACK(handler)
+__exception_cb(handler)
 BAD("tc", calls_its_handler)(struct __sk_buff *skb)
 {
 	if (depth)
@@ -204,39 +192,37 @@ __noinline int takes_two(__u64 given, __u64 more)
 	return given + more;
 }
 
-EXCEPTION_CALLBACK(takes_two)
+__exception_cb(takes_two)
 BAD("tc", handler_takes_two)(struct __sk_buff *skb)
 {
-	BRINGS(takes_two);
 	bpf_throw(cookie);
 	return 0;
 }
 
-EXCEPTION_CALLBACK(inner)
+__exception_cb(inner)
 BAD("tc", handler_is_static)(struct __sk_buff *skb)
 {
 	bpf_throw(inner(depth));
 	return 0;
 }
 
-EXCEPTION_CALLBACK(nowhere)
+__exception_cb(nowhere)
 BAD("tc", handler_is_nowhere)(struct __sk_buff *skb)
 {
 	bpf_throw(cookie);
 	return 0;
 }
 
-EXCEPTION_CALLBACK(handler)
-EXCEPTION_CALLBACK(returns_too_much)
-BAD("tc", has_two_handlers)(struct __sk_buff *skb)
+__exception_cb(in_main)
+BAD("tc", handler_is_a_program)(struct __sk_buff *skb)
 {
-	BRINGS(handler);
 	bpf_throw(cookie);
 	return 0;
 }
 
-EXCEPTION_CALLBACK(handler)
-BAD("tc", leaves_its_handler_out)(struct __sk_buff *skb)
+__exception_cb(handler)
+__exception_cb(returns_too_much)
+BAD("tc", has_two_handlers)(struct __sk_buff *skb)
 {
 	bpf_throw(cookie);
 	return 0;

@@ -9,6 +9,10 @@
 #ifndef NULL
 #define NULL ((void *)0)
 #endif
+/* Another bpf_helpers.h, before this one, may lack it. */
+#ifndef __bpf_decl_tag
+#define __bpf_decl_tag(tag) __attribute__((btf_decl_tag(tag)))
+#endif
 
 /* Dynptrs. */
 extern int bpf_dynptr_from_xdp(struct xdp_md *xdp, __u64 flags, struct bpf_dynptr *ptr) __weak __ksym;
@@ -92,6 +96,13 @@ extern void bpf_preempt_disable(void) __weak __ksym;
 extern void bpf_preempt_enable(void) __weak __ksym;
 extern void bpf_local_irq_save(unsigned long *flags) __weak __ksym;
 extern void bpf_local_irq_restore(unsigned long *flags) __weak __ksym;
+
+/* Exceptions end a program from any depth of its calls: bpf_throw() with its return value, or with what the callback
+ * makes of it. The callback is a global function that takes a __u64 and that nothing calls; it stands before the main
+ * function: `__exception_cb(handler) SEC("tc") int filter(struct __sk_buff *skb)`.
+ */
+extern void bpf_throw(__u64 cookie) __weak __ksym;
+#define __exception_cb(name) __bpf_decl_tag("exception_callback:" #name)
 
 /* Casts to the kernel's types. */
 extern void *bpf_cast_to_kern_ctx(void *ctx) __weak __ksym;
