@@ -16,7 +16,8 @@ NUMBERS = st.integers(min_value=-4096, max_value=4096)
 
 @pytest.mark.skipif(sys.platform != "linux", reason="needs Linux, whose numbers these are")
 def test_the_numbers_are_those_of_linux() -> None:
-    host = {name: number for number, name in errno.errorcode.items()}
+    # EDEADLOCK is EDEADLK, but for powerpc, whose own number (58, asm/errno.h) no call of BPF answers.
+    host = {name: number for number, name in errno.errorcode.items() if name != "EDEADLOCK"}
     assert {name: Errno.__members__[name] for name in host} == host
 
 
