@@ -110,7 +110,9 @@ def _subject(kernel: SimKernel, spec: ProgSpec, btf: SimBtf | None, addresses: A
     hook, helpers, structure = find_hook(spec.type), kernel.helpers(spec.type), layout_of(spec.type)
     known = functions(spec.func_info, btf, structure.name if structure else None)
     anything = isinstance(hook, OpaqueHook)
-    typed = bool(calls.facts or addresses.symbols or spec.attach_btf_id or _gets_typed(spec))
+    maps = {slot: _reference(spec, slot, target) for slot, target in addresses.maps.items()}
+    keeps = any(each.map.pointers for each in maps.values())
+    typed = bool(keeps or calls.facts or addresses.symbols or spec.attach_btf_id or _gets_typed(spec))
 
     def allowed(number: int) -> bool:
         return hook.helper_allowed(spec, number) and (anything or number in helpers)
@@ -120,7 +122,7 @@ def _subject(kernel: SimKernel, spec: ProgSpec, btf: SimBtf | None, addresses: A
         type=spec.type,
         context=hook.context(spec),
         helper_allowed=allowed,
-        maps={slot: _reference(spec, slot, target) for slot, target in addresses.maps.items()},
+        maps=maps,
         gpl=spec.gpl_compatible,
         strict_alignment=bool(spec.flags & ProgFlag.STRICT_ALIGNMENT),
         return_range=hook.return_range(spec),
@@ -180,6 +182,7 @@ def facts(target: SimMap) -> MapFacts:
         pointers=kernel_pointers(target, target.kernel.types.btf) if target.fields else (),
         res_lock=_place(target, "bpf_res_spin_lock"),
         work=_place(target, "bpf_wq"),
+        fields=target.fields,
         per_cpu=frozenset(each.offset for each in target.fields if each.name == PER_CPU),
         inner=inner_facts(inner) if inner else None,
     )
@@ -199,4 +202,5 @@ def inner_facts(template: MapTraits) -> MapFacts:
         value_size=template.value_size,
         max_entries=template.max_entries,
         flags=MapFlag(template.flags),
+        fields=template.fields,
     )

@@ -98,6 +98,34 @@ BAD(drops_a_lent_object)
 	return 0;
 }
 
+BAD(looks_beside_the_root)
+{
+	bpf_spin_lock(&lock);
+	bpf_rbtree_first((void *)&tree + 8);
+	bpf_spin_unlock(&lock);
+	return 0;
+}
+
+BAD(looks_somewhere_at_the_root)
+{
+	__u32 off = ctx->mark;
+
+	if (off > 8)
+		return 0;
+	bpf_spin_lock(&lock);
+	bpf_rbtree_first((void *)&tree + off);
+	bpf_spin_unlock(&lock);
+	return 0;
+}
+
+BAD(takes_a_list_for_a_tree)
+{
+	bpf_spin_lock(&lock);
+	bpf_rbtree_first((void *)&list);
+	bpf_spin_unlock(&lock);
+	return 0;
+}
+
 BAD(calls_under_a_lock)
 {
 	bpf_spin_lock(&lock);

@@ -9,6 +9,7 @@ from bpflab.abi.errno import Errno
 from bpflab.abi.flags import MapFlag
 from bpflab.abi.map_types import MapType
 from bpflab.sim.check.extent import check_packet, check_region, check_unmoved
+from bpflab.sim.check.kernel_fields import access_field
 from bpflab.sim.check.sockets import access_socket
 from bpflab.sim.check.stack import access_stack
 from bpflab.sim.check.typed import access_per_cpu, access_typed
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
     from bpflab.sim.check.extent import Access
     from bpflab.sim.check.state import State
 
-POINTER: Final = 8
 FLOW_KEYS_SIZE: Final = layout("bpf_flow_keys").size
 
 
@@ -71,7 +71,7 @@ def _context(checker: Checker, state: State, pointer: Value, wanted: Access) -> 
     return Value(field.kind, nullable=field.nullable, id=checker.new_id() if field.nullable else 0, btf=field.btf)
 
 
-def _map_value(checker: Checker, _state: State, pointer: Value, wanted: Access) -> Value:
+def _map_value(checker: Checker, state: State, pointer: Value, wanted: Access) -> Value:
     facts = pointer.map
     if facts is None:
         return of_width(wanted.size)
@@ -82,23 +82,11 @@ def _map_value(checker: Checker, _state: State, pointer: Value, wanted: Access) 
         checker.refuse(f"{verb} map forbidden, value_size={facts.value_size} off={off} size={wanted.size}")
     text = f"invalid access to map value, value_size={facts.value_size}"
     check_region(checker, pointer, facts.value_size, wanted, text)
-    if pointer.varies:
-        return of_width(wanted.size)
-    target = dict(facts.pointers).get(off)
-    if target is not None:
-        found = _object_pointer(checker, target, wanted)
-        return found._replace(kind=Kind.PERCPU) if off in facts.per_cpu else found
+    kept = access_field(checker, state, pointer, facts, wanted) if facts.fields else None
+    if kept is not None or pointer.varies:
+        return kept or of_width(wanted.size)
     known = facts.frozen[off : off + wanted.size] if facts.type is MapType.ARRAY and facts.max_entries == 1 else b""
     return constant(int.from_bytes(known, checker.subject.byteorder)) if known else of_width(wanted.size)
-
-
-def _object_pointer(checker: Checker, target: int, wanted: Access) -> Value:
-    """Give the pointer in a map's value: it may be null, and only a helper may change it."""
-    if wanted.write and wanted.stored is not None and wanted.stored.constant != 0:
-        checker.refuse("BPF_ST imm must be 0 when storing to kptr at off")
-    if wanted.size != POINTER:
-        checker.refuse("kptr access size must be BPF_DW")
-    return Value(Kind.BTF if target < 0 else Kind.TRUSTED_BTF, nullable=True, id=checker.new_id(), btf=target)
 
 
 def _map_key(checker: Checker, _state: State, _pointer: Value, wanted: Access) -> Value:

@@ -6,9 +6,11 @@ from typing import TYPE_CHECKING, Final
 
 from bpflab.abi.errno import Errno
 from bpflab.abi.kfuncs import KfuncFlag
+from bpflab.abi.map_fields import FIELDS
 from bpflab.errors import BtfError
 from bpflab.obj.btf_layout import resolved, size_of
 from bpflab.obj.btf_types import Composite, Pointer
+from bpflab.sim.check.kernel_fields import check_field
 from bpflab.sim.check.memory import check_memory
 from bpflab.sim.check.on_stack import ITERATES, Behind, check_dynptr, make_dynptr
 from bpflab.sim.check.types import Kind
@@ -82,6 +84,8 @@ def _check_pointer(checker: Checker, state: State, btf: Btf, facts: KfuncFacts, 
             checker.refuse(f"arg#{reg - 1} expected pointer to ctx, but got {value.type_name}", Errno.EINVAL)
     elif value.kind is Kind.SCALAR and isinstance(target, Composite):
         checker.refuse(f"arg#{reg - 1} pointer type STRUCT {target.name} must point to scalar", Errno.EINVAL)
+    elif value.kind is Kind.MAP_VALUE and target.name in FIELDS:
+        check_field(checker, value, target.name, reg)
     elif value.kind in PLAIN and not (reg == 1 and facts.flags & ITERATES) and not _sized(facts, reg):
         _check_plain(checker, state, pointed_size(btf, parameter.type_id, through=True), reg)
     elif value.kind in {Kind.BTF, Kind.TRUSTED_BTF} and value.btf > 0:

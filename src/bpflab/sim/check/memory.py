@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from bpflab.abi.flags import MapFlag
 from bpflab.sim.check import extent, stack
 from bpflab.sim.check.extent import Access
+from bpflab.sim.check.kernel_fields import refuse_helper
 from bpflab.sim.check.types import PACKETS, Kind
 from bpflab.sim.check.value import SCALAR, Value
 
@@ -44,3 +45,4 @@ def _value_memory(checker: Checker, pointer: Value, facts: MapFacts, wanted: Acc
         checker.refuse(f"{verb} map forbidden, value_size={facts.value_size} off={pointer.off} size={wanted.size}")
     text = f"invalid access to map value, value_size={facts.value_size}"
     extent.check_region(checker, pointer, facts.value_size, wanted, text)
+    refuse_helper(checker, pointer, facts, wanted)

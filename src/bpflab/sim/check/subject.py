@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from bpflab.asm.insn import Insn
     from bpflab.obj.btf import Btf
     from bpflab.obj.btf_types import FuncProto
+    from bpflab.obj.special_fields import SpecialField
     from bpflab.sim.check.types import Kind
 
 
@@ -53,7 +54,8 @@ class MapFacts:
     (.rodata); the check reads constants from it as the kernel does. Empty otherwise. `value_type` is the value's type
     in the BTF that it was made with, which is the program's own where both are of one object; `pointers` are the
     offsets in a value of pointers to objects, with their types, and `per_cpu` those of objects that each CPU has;
-    `res_lock` and `work` are the offsets of a bpf_res_spin_lock and of a bpf_wq.
+    `res_lock` and `work` are the offsets of a bpf_res_spin_lock and of a bpf_wq. `fields` are all that belong to the
+    kernel.
     """
 
     id: int
@@ -69,6 +71,7 @@ class MapFacts:
     per_cpu: frozenset[int] = frozenset()
     res_lock: int | None = None
     work: int | None = None
+    fields: tuple[SpecialField, ...] = ()
     inner: MapFacts | None = None
 
 
