@@ -59,4 +59,16 @@ MAP_WITH(held, struct task_struct __kptr *field);
 MAP_WITH(borrowed, struct task_struct __kptr_untrusted *field);
 MAP_WITH(per_cpu, struct counter __percpu_kptr *field);
 
+struct uptr_value {
+	__u64 unused, before;
+	struct counter __uptr *field;
+	__u64 after;
+};
+struct {
+	__uint(type, BPF_MAP_TYPE_TASK_STORAGE);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, int);
+	__type(value, struct uptr_value);
+} uptr SEC(".maps");
+
 char _license[] SEC("license") = "GPL";

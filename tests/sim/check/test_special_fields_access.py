@@ -16,15 +16,25 @@ from bpflab.objects.loaded import LoadedObject
 from bpflab.programs.verifier import VerifierError
 
 SOURCE = Path(__file__).with_name("special_values.bpf.c")
-FIELDS = ["res_lock", "timer", "work", "task_work", "refcount", "list", "tree", "held", "borrowed", "per_cpu"]
+FIELDS = ["res_lock", "timer", "work", "task_work", "refcount", "list", "tree", "held", "borrowed", "per_cpu", "uptr"]
 pytestmark = pytest.mark.usefixtures("kernel_types")
 SETTINGS = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-ANSWERED = """
+OF_AN_ARRAY = """
     *(u32 *)(r10 - 4) = 0
     r2 = r10
     r2 += -4
     r1 = map[fd:{fd}]
     call map_lookup_elem
+"""
+OF_THE_TASK = """
+    call get_current_task_btf
+    r2 = r0
+    r1 = map[fd:{fd}]
+    r3 = 0
+    r4 = 1
+    call task_storage_get
+"""
+FOUND = """
     if r0 != 0 goto +2
     r0 = 0
     exit
@@ -54,7 +64,8 @@ def loaded() -> Iterator[tuple[tuple[Lab, LoadedObject], ...]]:
 
 def verdict(lab: Lab, table: Any, body: str) -> tuple[str, str]:
     """The name of the errno, and the last sentence of the log; both empty for a program that is taken."""
-    text = ANSWERED.format(fd=table.fileno()) + body + "\nr0 = 0\nexit"
+    look_up = OF_THE_TASK if table.name == "uptr" else OF_AN_ARRAY
+    text = look_up.format(fd=table.fileno()) + FOUND + body + "\nr0 = 0\nexit"
     try:
         lab.program(text, type="sched_cls").close()
     except VerifierError as error:
